@@ -1,0 +1,126 @@
+"""Everything that checks the template: `nox` runs the default sessions, `nox -l` lists them all."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "template", "updates", "oracles", "variants"]
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+TEST = nox.project.dependency_groups(PROJECT, "test")
+VARIANTS: dict[str, dict[str, str]] = PROJECT["tool"]["seedbed"]["variants"]
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+UPDATES = ["tests/test_updates.py"]
+# These need what the rendered projects need, and an independent implementation to compare with.
+ORACLES = ["tests/test_oracles.py", "tests/test_kill.py", "tests/test_seam.py"]
+
+
+def _runs(version: str) -> bool:
+    """Whether this interpreter is there and starts: a shim may be there for one that is not."""
+    program = shutil.which(f"python{version}")
+    if program is None:
+        return False
+    return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+FOUND = [version for version in PYTHONS if _runs(version)] or [f"{sys.version_info.major}.{sys.version_info.minor}"]
+MISSING = [version for version in PYTHONS if version not in FOUND]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and types of the template's own files, and the style of the plain files that it renders."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def template(session: nox.Session) -> None:
+    """Answers, rules and renders; arguments after `--` go to pytest."""
+    session.install(*TEST)
+    left_out = [f"--ignore={path}" for path in UPDATES + ORACLES]
+    session.run("pytest", "--numprocesses", "auto", *left_out, *session.posargs)
+
+
+@nox.session
+def updates(session: nox.Session) -> None:
+    """Updates from every release to this commit."""
+    session.install(*TEST)
+    session.run("pytest", "--numprocesses", "auto", *UPDATES, *session.posargs)
+
+
+@nox.session
+def oracles(session: nox.Session) -> None:
+    """The rendered code against independent implementations, and killed at every moment."""
+    project = _render(session, "transformer", Path(session.create_tmp()))
+    session.install("--editable", str(project), *TEST, "transformers>=4.50", "pyarrow")
+    session.run("pytest", *ORACLES, *session.posargs)
+
+
+@nox.session(python=FOUND)
+@nox.parametrize("variant", [nox.param(name, id=name) for name in VARIANTS])
+def variants(session: nox.Session, variant: str) -> None:
+    """Render a variant and run its own lint, types and tests, with every interpreter that was found."""
+    if MISSING:
+        session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
+    with tempfile.TemporaryDirectory() as folder:
+        project = _render(session, variant, Path(folder))
+        python = _environment(session, project, VARIANTS[variant]["family"])
+        session.chdir(project)
+        if session.python == FOUND[0]:
+            _run(session, python, "ruff", "check", ".")
+            _run(session, python, "ruff", "format", "--check", ".")
+            _run(session, python, "mypy")
+        _run(session, python, "pytest", "--cov", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Run the README's first line in a clean clone, as a newcomer would."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder, "seedbed")
+        session.run("git", "clone", "--quiet", str(ROOT), str(clone), external=True)
+        session.chdir(clone)
+        session.run("bash", "-c", _first_block(clone / "README.md"), external=True)
+
+
+def _render(session: nox.Session, variant: str, folder: Path) -> Path:
+    """Render the working tree, what is not committed included, without trusting it."""
+    session.install("copier>=9.17.2")
+    project = folder / f"{variant}-demo"
+    data = [f"--data={question}={answer}" for question, answer in VARIANTS[variant].items()]
+    options = ["--quiet", "--defaults", "--overwrite", "--vcs-ref=HEAD"]
+    session.run("copier", "copy", *options, *data, str(ROOT), str(project))
+    return project
+
+
+def _environment(session: nox.Session, project: Path, family: str) -> Path:
+    """Install a project into the environment that all variants of its family share."""
+    folder = ROOT / ".nox" / f"{family}-{session.python}"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        session.run("uv", "venv", "--quiet", "--python", str(session.python), str(folder))
+    group = f"{project / 'pyproject.toml'}:dev"
+    into = ["--quiet", "--python", str(python)]
+    session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group)
+    return python
+
+
+def _run(session: nox.Session, python: Path, module: str, *arguments: str) -> None:
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
+    session.run(str(python), "-m", module, *arguments, env={"PATH": path}, external=True)
+
+
+def _first_block(readme: Path) -> str:
+    return readme.read_text(encoding="utf-8").split("```")[1].partition("\n")[2].strip()

@@ -1,0 +1,13 @@
+"""What is shown as one line, without a traceback."""
+
+
+class Problem(Exception):
+    """Something that the person at the keyboard can mend; the message says what is wrong and what to do."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop by a signal, and saved itself first."""
+
+    def __init__(self, number: int, step: int) -> None:
+        super().__init__(f"stopped at step {step} and saved: go on with train --resume")
+        self.exit_code = 128 + number

@@ -1,0 +1,201 @@
+"""Train a model, evaluate it honestly, and use it."""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+import tyro
+from tyro.conf import Positional, arg, subcommand
+
+from .config import PRESETS, Config, Predict
+from .errors import Interrupted, Problem
+
+if TYPE_CHECKING:
+    from .distributed import World
+    from .evaluation import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model, evaluate it and report."""
+
+    preset: Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")] = "default"
+    """The configuration to start from; the options below override it."""
+    resume: bool = False
+    """Go on with the latest run, bit for bit, from its last checkpoint."""
+    run: str | None = None
+    """With --resume: go on with this run folder instead."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .distributed import world
+
+        with world(self.config.train.device) as processes:
+            train(self, processes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure a finished run on the validation split, beside its floors."""
+
+    run: Positional[str | None] = None
+    """The run folder; the latest where none is named."""
+
+    def __call__(self) -> None:
+        from .report import Evaluation
+        from .runs import find
+
+        show(Evaluation(find(self.run)).results)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Confirm the architecture's sanity before a long training, and the budgets."""
+
+    preset: Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")] = "smoke"
+    """The configuration to check; the budgets are those of `full`."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .check import run
+        from .device import choose
+
+        failed = 0
+        for finding in run(self.config, choose(self.config.train.device, "fp32")):
+            print(f"{'ok' if finding.passed else 'FAILED':8}{finding.name:28}{finding.what}", flush=True)
+            failed += not finding.passed
+        if failed:
+            raise Problem(f"{failed} checks failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write results.json, plots and the model card of a finished run."""
+
+    run: Positional[str | None] = None
+    """The run folder; the latest where none is named."""
+    json: bool = False
+    """Print results.json."""
+    with_tests: bool = False
+    """Run the project's tests too, and fill in what depends on them."""
+
+    def __call__(self) -> None:
+        from .report import Evaluation, write
+        from .runs import find
+
+        evaluation = Evaluation(find(self.run))
+        results = write(evaluation, self.with_tests)
+        if self.json:
+            print(json.dumps(results, indent=2))
+        else:
+            show(evaluation.results)
+            print(f"\nreport: {evaluation.run / 'report'}")
+
+
+def train(command: Train, world: "World") -> None:
+    """Open a run, train it to its end, and report."""
+    from . import runs
+    from .checkpoint import Identity
+    from .device import choose
+    from .report import Evaluation, write
+    from .seeding import be_deterministic
+    from .settings import fingerprint, to_json
+    from .trainer import Trainer
+
+    be_deterministic()
+    config = command.config
+    device = choose(config.train.device, config.train.precision)
+    with world.first_goes_first():
+        task = config.task()
+        data = task.data_hash()
+    run = runs.find(command.run) if command.resume else None
+    if run is None:
+        environment = runs.describe_environment(device, world, data)
+        run = world.share(runs.create(config, environment) if world.first else None)
+    else:
+        runs.restore_environment(run, device, world, data)
+    with runs.exclusive(run) if world.first else nullcontext():
+        if world.first and not command.resume:
+            task.save_assets(run)
+        identity = Identity(fingerprint(to_json(config)), data)
+        Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
+        if world.first:
+            evaluation = Evaluation(run)
+            write(evaluation)
+            print(f"\n{evaluation.examples()}\n")
+            show(evaluation.results)
+            print(f"\nrun: {run}\nreport: {run / 'report'}")
+
+
+def show(results: dict[str, "Result"]) -> None:
+    """Print metrics beside their floors."""
+    from .evaluation import table
+
+    for name, value, remark in table(results):
+        print(f"{name:32}{value:>10}  {remark}")
+
+
+def starting_point(arguments: Sequence[str]) -> Config:
+    """The configuration that the options override: a preset's, or with --resume the run's own.
+
+    Raises:
+        Problem: there is no such preset or run.
+    """
+    options = list(arguments[1:])
+    named = options[0] if options and not options[0].startswith("-") else None
+    if named is not None and named not in PRESETS:
+        close = get_close_matches(named, PRESETS, n=1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}{meant}")
+    if "--resume" not in options:
+        return PRESETS[named or {"check": "smoke"}.get(arguments[0], "default")]()
+    from .runs import find, load_config
+
+    return load_config(find(options[options.index("--run") + 1] if "--run" in options[:-1] else None))
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """The command that was typed, with its options.
+
+    Raises:
+        Problem: a value does not fit, or the options of a resumed run differ from the run's.
+    """
+    commands: list[Any] = [Evaluate, Predict, Report]
+    kinds = [Annotated[kind, subcommand(kind.__name__.lower())] for kind in commands]
+    name = arguments[0] if arguments else ""
+    config = starting_point(arguments) if name in ("train", "check") else PRESETS["default"]()
+    for kind in (Check, Train):
+        kinds.insert(0, Annotated[kind, subcommand(kind.__name__.lower(), default=kind(config=config))])
+    program = Path(sys.argv[0]).name
+    if program == "__main__.py":
+        program = f"python -m {__package__}"
+    command = tyro.cli(Union[tuple(kinds)], prog=program, description=__doc__, args=arguments)  # type: ignore[call-overload]  # noqa: UP007
+    if isinstance(command, Train) and command.resume and command.config != config:
+        from .settings import differences
+
+        changed = "; ".join(differences(config, command.config))
+        raise Problem(f"a resumed run keeps its configuration ({changed}): leave the option out, or start a new run")
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; a `Problem` becomes one line and exit code 1."""
+    try:
+        parse(sys.argv[1:] if arguments is None else arguments)()
+    except Problem as problem:
+        sys.exit(f"error: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        sys.exit(interrupted.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Where to compute, and in which precision."""
+
+from dataclasses import dataclass
+
+import torch
+
+from .errors import Problem
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device and whether its forward and backward passes run in bf16 autocast."""
+
+    type: str
+    bf16: bool
+
+    @property
+    def torch_device(self) -> torch.device:
+        return torch.device("cuda", torch.cuda.current_device()) if self.type == "cuda" else torch.device(self.type)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.type, torch.bfloat16, enabled=self.bf16)
+
+
+def choose(device: str = "auto", precision: str = "auto") -> Device:
+    """The device to use: the one asked for, else CUDA, Apple's MPS or the CPU, whichever is there first.
+
+    Raises:
+        Problem: the device asked for is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        device = next(name for name in there if there[name])
+    if not there[device]:
+        names = ", ".join(name for name in there if there[name])
+        raise Problem(f"--train.device {device} is not available to this PyTorch; there is: {names}")
+    return Device(device, precision == "bf16" or (precision == "auto" and bf16_is_fast(device)))
+
+
+def bf16_is_fast(device: str) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware; emulated, they are many times slower than fp32."""
+    if device == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if device == "cpu":
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+    return False
+
+
+def describe(device: Device) -> str:
+    """The device's name, for people."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name()
+    return str(torch.cpu.get_capabilities().get("cpu_name", "CPU")) if device.type == "cpu" else "Apple GPU"
+
+
+def wait(device: Device) -> None:
+    """Let everything that was started on the device finish."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()

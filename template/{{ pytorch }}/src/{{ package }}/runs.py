@@ -1,0 +1,157 @@
+"""Run folders: `runs/<time>-<preset>/`, and which of them is meant."""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from .config import Config
+from .device import Device, describe
+from .distributed import World
+from .errors import Problem
+from .settings import from_json, to_json
+
+RUNS = Path("runs")
+WORKERS_LINGER = 8
+"""Seconds that the workers of a killed training may outlive it, and keep its lock."""
+
+
+def create(config: Config, environment: dict[str, Any]) -> Path:
+    """A new run folder that holds its configuration and environment from the moment it can be seen."""
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.preset}"
+    number = 1
+    while (run := RUNS / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    temporary = RUNS / f".{run.name}.tmp"
+    try:
+        temporary.mkdir(parents=True)
+        (temporary / "config.json").write_text(to_json(config) + "\n")
+        (temporary / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
+        temporary.rename(run)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise Problem(f"cannot create {run}: {error.strerror or error}") from error
+    return run
+
+
+def find(run: str | None) -> Path:
+    """The run folder that is meant; the latest where none is named.
+
+    Raises:
+        Problem: there is none.
+    """
+    if run is not None:
+        folder = Path(run)
+        if not (folder / "config.json").is_file():
+            raise Problem(f"{folder} is not a run folder: it holds no config.json")
+        return folder
+    folders = sorted(file.parent for file in RUNS.glob("[0-9]*/config.json"))
+    if not folders:
+        raise Problem(f"there is no run in {RUNS.absolute()}: start one with train")
+    return folders[-1]
+
+
+def load_config(run: Path) -> Config:
+    """The configuration that a run was started with."""
+    try:
+        return from_json(Config, (run / "config.json").read_text())
+    except Problem as problem:
+        raise Problem(f"{run / 'config.json'}: {problem}") from problem
+
+
+def load_environment(run: Path) -> dict[str, Any]:
+    """Where a run was started."""
+    try:
+        environment: dict[str, Any] = json.loads((run / "environment.json").read_text())
+    except (OSError, ValueError) as error:
+        raise Problem(f"{run / 'environment.json'} cannot be read: {error}") from error
+    return environment
+
+
+def describe_environment(device: Device, world: World, data: str) -> dict[str, Any]:
+    """What decides a run's bits besides its configuration, and what somebody needs to repeat it."""
+    names = sorted({dist.metadata["Name"] for dist in metadata.distributions() if dist.metadata["Name"]})
+    return {
+        "data": data,
+        "device": device.type,
+        "bf16": device.bf16,
+        "threads": torch.get_num_threads(),
+        "processes": world.size,
+        "hardware": describe(device),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "commit": commit(),
+        "packages": {name: metadata.version(name) for name in names},
+    }
+
+
+def restore_environment(run: Path, device: Device, world: World, data: str) -> None:
+    """Compute as the run did before: with as many threads.
+
+    Raises:
+        Problem: the data, the device, the precision or the number of processes are not the run's.
+    """
+    recorded = load_environment(run)
+    if recorded["data"] != data:
+        raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
+    if recorded["processes"] != world.size:
+        count = recorded["processes"]
+        how = f"torchrun --nproc-per-node {count} -m {__package__}" if count > 1 else f"python -m {__package__}"
+        raise Problem(
+            f"{run} was started with {count} processes, not {world.size}: resume it with {how} train --resume"
+        )
+    before, now = (
+        (name, "bf16" if bf16 else "fp32")
+        for name, bf16 in ((recorded["device"], recorded["bf16"]), (device.type, device.bf16))
+    )
+    if before != now:
+        raise Problem(f"{run} was started on {' in '.join(before)}, and this is {' in '.join(now)}: start a new run")
+    torch.set_num_threads(recorded["threads"])
+
+
+def commit() -> str | None:
+    """The commit of the code, with `-dirty` behind it where files differ from it; None without git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return described.stdout.strip() or None
+
+
+@contextmanager
+def exclusive(run: Path) -> Iterator[None]:
+    """Keep every other training out of a run; the lock dies with the process.
+
+    Raises:
+        Problem: another training has it.
+    """
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{run} is locked; waiting {WORKERS_LINGER} s for what is left of another training", file=sys.stderr)
+        try:
+            lock.acquire(timeout=WORKERS_LINGER)
+        except Timeout:
+            raise Problem(f"another training is running in {run}: wait for it, or end it") from None
+    try:
+        yield
+    finally:
+        lock.release()

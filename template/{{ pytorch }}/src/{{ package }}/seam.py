@@ -1,0 +1,131 @@
+"""What the trainer knows of a task: the seam between the engine and your model.
+
+`task.py` fills it in. The trainer, the checkpoints, `check` and `report` use nothing else of a project, so a model
+with state between its steps, or a loss over the whole batch, needs no change in them.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .evaluation import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Batch = dict[str, Tensor]
+
+
+class Context(NamedTuple):
+    """Where a call stands in the run."""
+
+    step: int
+    """The only clock."""
+    noise: torch.Generator
+    """Keyed by (seed, step, micro-batch), so that what is drawn from it does not depend on the past."""
+
+
+class Output(NamedTuple):
+    """What one forward pass gives the trainer."""
+
+    loss: Tensor
+    """Scalar: the *sum* over what `Task.weight` counts; the trainer divides by the total weight."""
+    carry: dict[str, Tensor]
+    """State for the next step, detached, with the slots of the micro-batch as leading dimension; {} for none."""
+    logs: dict[str, Tensor]
+    """Further scalars to record, summed like the loss."""
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """One split of the data."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+        """The examples at `indices`, stacked; augmentation draws from `noise` and nothing else."""
+        ...
+
+
+class Task:
+    """What a project learns, and how it is measured."""
+
+    unit: ClassVar[str] = "examples"
+    """What `weight` counts."""
+    separable: ClassVar[bool] = True
+    """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
+    one micro-batch on each process."""
+
+    def model(self) -> nn.Module:
+        """A freshly initialised model with everything that is trained in it."""
+        raise NotImplementedError
+
+    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Parameter groups for the optimizer: no decay for vectors (norms, gates, biases)."""
+        parameters = list(model.parameters())
+        return [
+            {"params": [p for p in parameters if p.ndim >= 2]},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+
+    def data(self, split: str) -> Examples:
+        """The examples of `train`, `validation` or `test`."""
+        raise NotImplementedError
+
+    def data_hash(self) -> str:
+        """Identifies the data and their split; a run refuses to go on with others."""
+        raise NotImplementedError
+
+    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+        """The state before the first step of one micro-batch of `slots` examples."""
+        return {}
+
+    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
+        """How much the batch counts, in tokens or examples: a scalar."""
+        raise NotImplementedError
+
+    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+        """One forward pass. Call `model(...)` itself: its other methods bypass what data-parallel training hooks."""
+        raise NotImplementedError
+
+    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+        """What the metrics need to know of each example of a split, concatenated, on the CPU.
+
+        `loader` gives the batches in the order of the examples, on the model's device.
+        """
+        raise NotImplementedError
+
+    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+        """The figures of merit. The first decides which checkpoint is the best."""
+        raise NotImplementedError
+
+    def floors(self) -> dict[str, float]:
+        """What simple methods reach on the validation split, in the first metric."""
+        raise NotImplementedError
+
+    def picture(self, records: dict[str, Tensor]) -> "Figure":
+        """One plot of what the model does on the validation split."""
+        raise NotImplementedError
+
+    def examples(self, model: nn.Module, context: Context) -> str:
+        """A few things that the model says, to be read by a person."""
+        raise NotImplementedError
+
+    def expected_loss(self) -> float | None:
+        """Loss per unit of weight of an untrained model, where theory gives it."""
+        return None
+
+    def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
+        """Properties of this architecture that `check` confirms: a name and what was found.
+
+        Raises:
+            AssertionError: a property does not hold; the message says how far off it is.
+        """
+        return {}
+
+    def save_assets(self, folder: Path) -> None:
+        """Write into the run what prediction needs besides the weights."""

@@ -1,0 +1,127 @@
+"""What the trainer can be told, and configurations as JSON."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from .errors import Problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train, whatever the model."""
+
+    steps: int
+    """Optimizer steps of the whole run."""
+    batch: int
+    """Examples in one optimizer step, over all micro-batches and processes."""
+    micro_batch: int
+    """Examples in one forward pass; smaller needs less memory and gives the same result."""
+    learning_rate: float
+    """Peak learning rate of AdamW."""
+    warmup: int
+    """Steps over which the learning rate rises from zero; it falls along a cosine afterwards."""
+    final_learning_rate: float = 0.05
+    """Where the cosine ends, as a fraction of the peak."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's decay of its two moments."""
+    weight_decay: float = 0.1
+    """AdamW's decoupled weight decay, on the parameters that the task does not exempt."""
+    clip: float = 1.0
+    """Largest norm of the whole gradient."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then what is evaluated; 0 is off."""
+    validate_every: int
+    """Steps between two validations; each also saves a checkpoint."""
+    validation_batches: int
+    """Micro-batches of the validation split that are measured while training; `evaluate` measures all."""
+    save_every: int
+    """Steps between two checkpoints."""
+    patience: int = 0
+    """Stop after this many validations without a new best; 0 never stops early."""
+    log_every: int = 10
+    """Steps between two records of the training loss."""
+    workers: int = 0
+    """Processes that prepare batches; any number gives the same batches."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train; auto takes CUDA, then Apple's MPS, then the CPU."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto is bf16 autocast where the device has matrix units for it, else fp32."""
+    compile: bool = True
+    """Compile the model on CUDA."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "steps",
+            "batch",
+            "micro_batch",
+            "validate_every",
+            "validation_batches",
+            "save_every",
+            "log_every",
+        ):
+            if getattr(self, name) < 1:
+                raise Problem(f"--train.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
+        if self.batch % self.micro_batch:
+            raise Problem(f"--train.batch {self.batch} must be a multiple of --train.micro-batch {self.micro_batch}")
+        if not 0 <= self.ema < 1:
+            raise Problem(f"--train.ema {self.ema} must be at least 0 and below 1")
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes in one optimizer step, over all processes."""
+        return self.batch // self.micro_batch
+
+
+def to_json(config: Any) -> str:
+    """A configuration dataclass as indented JSON."""
+    return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The configuration of type `kind` that `to_json` wrote.
+
+    Raises:
+        Problem: the text is not JSON, or its fields are not those of `kind`.
+    """
+    try:
+        return _build(kind, json.loads(text))
+    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        raise Problem(f"the saved configuration does not fit this version of the code: {error}") from error
+
+
+def _build(kind: type[T], values: dict[str, Any]) -> T:
+    hints: dict[str, Any] = get_type_hints(kind)
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        hint = hints.get(name)
+        if isinstance(value, dict) and isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            fields[name] = _build(hint, value)
+        else:
+            fields[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**fields)
+
+
+def differences(old: Any, new: Any) -> list[str]:
+    """The fields in which two configurations differ, as `train.steps: 100, not 200`."""
+    lines = []
+    for field in dataclasses.fields(old):
+        a, b = getattr(old, field.name), getattr(new, field.name)
+        if dataclasses.is_dataclass(a):
+            lines += [f"{field.name}.{line}" for line in differences(a, b)]
+        elif a != b:
+            lines.append(f"{field.name}: {a}, not {b}")
+    return lines
+
+
+def fingerprint(text: str | bytes | Path) -> str:
+    """SHA-256, as hexadecimal, of a text, of bytes, or of what a file holds."""
+    if isinstance(text, Path):
+        with text.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()

@@ -1,0 +1,88 @@
+"""Train, validation and test: who belongs where, and proof that it stayed so.
+
+An example's split is a function of its group's hash, so it does not move when other data come or go, and everything in
+a group lies on the same side. `data.lock.json` records what the data were; later runs refuse data that differ.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .errors import Problem
+from .settings import fingerprint
+
+SPLITS = ("train", "validation", "test")
+LOCK = Path("data.lock.json")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the data, as it was when the lock was written."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: dict[str, int]
+    """How many of its examples lie in each split."""
+
+
+def split_of(group: str) -> str:
+    """The split of a group: about 80 % train, 10 % validation, 10 % test.
+
+    `group` is a hexadecimal SHA-256 of what its members share.
+    """
+    tenth = int(group, 16) % 10
+    return "validation" if tenth == 8 else "test" if tenth == 9 else "train"
+
+
+def lock(source: str, entries: list[Entry], file: Path = LOCK) -> str:
+    """Record the data under the name `source`, or compare them with what is recorded, and return their hash.
+
+    Raises:
+        Problem: the data are not those of the lock, or the lock cannot be read.
+    """
+    listed = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.path)]
+    digest = fingerprint(json.dumps(listed))
+    try:
+        locks = json.loads(file.read_text()) if file.exists() else {}
+        recorded = locks.get(source)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+        raise Problem(f"{file} is not valid JSON: restore it, or delete it to record the data anew") from None
+    if recorded is None:
+        write_atomically(file, json.dumps(locks | {source: {"sha256": digest, "files": listed}}, indent=1) + "\n")
+    elif recorded["sha256"] != digest:
+        raise Problem(
+            f"the data in {source} are not those of {file} ({_changes(recorded['files'], listed)}): "
+            f"restore them, or delete {file} to accept the new data"
+        )
+    return digest
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Replace a file's content so that a crash leaves the old text or the new, never a part."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _changes(old: list[dict[str, object]], new: list[dict[str, object]]) -> str:
+    before, after = ({entry["path"]: entry["sha256"] for entry in entries} for entries in (old, new))
+    kinds = {
+        "changed": [path for path in before.keys() & after.keys() if before[path] != after[path]],
+        "missing": list(before.keys() - after.keys()),
+        "new": list(after.keys() - before.keys()),
+    }
+    named = [f"{kind}: {_some(sorted(map(str, paths)))}" for kind, paths in kinds.items() if paths]
+    return "; ".join(named) or "the same files, split differently"
+
+
+def _some(paths: list[str]) -> str:
+    shown = ", ".join(paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"

@@ -1,0 +1,336 @@
+"""The loop.
+
+What a run is made of, and where it comes from:
+
+    order of the data and noise   functions of (seed, step, micro-batch): nothing to save
+    weights, optimizer, EMA       in the checkpoint
+    carry                         the task's state between steps, in the checkpoint
+    Progress                      step, best score and what the next record needs, in the checkpoint
+
+so that a run that was killed and resumed ends with the same bits as one that never was.
+"""
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from .checkpoint import Checkpoints, Identity, save_weights, sync
+from .device import Device
+from .display import Display
+from .distributed import World
+from .errors import Interrupted, Problem
+from .evaluation import measure
+from .seam import Batch, Context, Task
+from .seeding import TrainingBatches, generator, key, reseed
+from .settings import TrainConfig
+from .tracking import Tracker
+
+MODEL = "model.safetensors"
+
+
+class Signals:
+    """Remembers that SIGTERM or Ctrl-C asked to stop; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.previous[number] = signal.signal(number, self.note)
+        return self
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        signal.signal(number, self.previous[number])
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    """Optimizer steps taken."""
+    best: float | None = None
+    """The best validation score."""
+    stale: int = 0
+    """Validations since then."""
+    recent: list[float] = field(default_factory=list)
+    """Losses since the last record."""
+
+
+class Step(NamedTuple):
+    """What one optimizer step did."""
+
+    loss: float
+    """Per unit of weight."""
+    norm: float
+    """Of the gradient, before clipping."""
+    weight: float
+    """Units that counted, such as tokens."""
+    rate: float
+    """Learning rate."""
+    stop: bool
+    """Whether a process was asked to stop."""
+
+
+class Trainer:
+    """Trains the model of a task into a run folder."""
+
+    def __init__(
+        self, task: Task, config: TrainConfig, seed: int, run: Path, identity: Identity, device: Device, world: World
+    ) -> None:
+        if config.micro_batches % world.size:
+            raise Problem(
+                f"a step has {config.micro_batches} micro-batches, which {world.size} processes cannot share equally: "
+                "change --train.batch or --train.micro-batch"
+            )
+        if not task.separable and config.micro_batches != world.size:
+            raise Problem(
+                "this loss needs the whole batch at once: set --train.micro-batch to "
+                f"{config.batch // world.size}, the batch of {config.batch} over {world.size} processes"
+            )
+        self.task, self.config, self.seed, self.run = task, config, seed, run
+        self.device, self.world = device, world
+        self.micro_batches = config.micro_batches // world.size
+        reseed(key(seed, "initialisation"))
+        self.model = task.model().to(device.torch_device)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
+        self.optimizer = torch.optim.AdamW(
+            task.groups(self.model),
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=device.type != "mps",
+        )
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.carry = [task.start(config.micro_batch, device.torch_device) for _ in range(self.micro_batches)]
+        self.noise = generator(device.torch_device, 0)
+        self.progress = Progress()
+        self.checkpoints = Checkpoints(run / "checkpoints", identity)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model whose metrics count: the moving average where there is one."""
+        return self.averaged.module if self.averaged else self.model
+
+    def fit(self, tracked: dict[str, Any]) -> None:
+        """Train from the last checkpoint to the end, and leave the best weights in the run.
+
+        `tracked` is what the tracker shows as the run's configuration.
+
+        Raises:
+            Interrupted: a signal asked to stop; everything is saved.
+            Problem: the loss is not finite, memory or disk is exhausted, or no checkpoint can be used.
+        """
+        self.restore()
+        config, progress, world = self.config, self.progress, self.world
+        tracker = Tracker(self.run, tracked, progress.step) if world.first else None
+        display = Display(progress.step, config.steps, self.task.unit, world.first)
+        network = self.network()
+        batches = self.batches()
+        try:
+            with Signals() as signals, display:
+                while progress.step < config.steps and not self.out_of_patience:
+                    step = self.step(network, batches, bool(signals.received))
+                    progress.step += 1
+                    progress.recent.append(step.loss)
+                    display.update(progress.step, step.loss, step.weight)
+                    if progress.step % config.log_every == 0:
+                        self.record(step, tracker, display)
+                    validates = progress.step % config.validate_every == 0 or progress.step == config.steps
+                    best = validates and self.validate(step, tracker, display)
+                    if validates or step.stop or progress.step % config.save_every == 0:
+                        self.save(tracker, best)
+                    if step.stop:
+                        raise Interrupted(signals.received or signal.SIGTERM, progress.step)
+        finally:
+            if tracker:
+                tracker.close()
+        self.finish()
+
+    def network(self) -> Any:
+        """The model as it is called in training: compiled on CUDA, and wrapped where several processes train it."""
+        network = self.world.wrap(self.model, self.device.torch_device)
+        return torch.compile(network) if self.config.compile and self.device.type == "cuda" else network
+
+    def batches(self) -> Iterator[Batch]:
+        """This process's micro-batches from the present step on."""
+        config = self.config
+        batches = TrainingBatches(self.task.data("train"), self.seed, config.batch, config.micro_batch)
+        steps = range(self.progress.step, config.steps)
+        return batches.loader(steps, self.world.rank, self.world.size, config.workers, self.device.type == "cuda")
+
+    def step(self, network: Any, batches: Iterator[Batch], stop: bool) -> Step:
+        """One optimizer step.
+
+        Raises:
+            Problem: the loss or the gradient is not finite; the weights are as they were.
+        """
+        config = self.config
+        rate = learning_rate(config, self.progress.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            totals = self.accumulate(network, batches, stop)
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            summed_norm = torch.nn.utils.get_total_norm(gradients)
+            # One transfer to the host for all of them, since each waits for the device.
+            loss, weight, stops, norm = torch.stack((*self.world.sum(totals), summed_norm)).tolist()
+            # The data-parallel wrapper averages over processes what is a sum here.
+            scale = self.world.size / weight if weight else math.nan
+            loss, norm = loss * scale / self.world.size, norm * scale
+            if not math.isfinite(loss) or not math.isfinite(norm):
+                raise self.not_finite(loss, norm)
+            # Dividing by the weight and clipping are one pass over the gradients.
+            torch._foreach_mul_(gradients, scale * min(1.0, config.clip / (norm + 1e-6)))
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        except torch.OutOfMemoryError as error:
+            raise self.out_of_memory() from error
+        if self.averaged:
+            self.averaged.update_parameters(self.model)
+        return Step(loss, norm, weight, rate, stops > 0)
+
+    def accumulate(self, network: Any, batches: Iterator[Batch], stop: bool) -> Tensor:
+        """Forward and backward over this process's micro-batches; the sums of loss, weight and wishes to stop."""
+        step, device = self.progress.step, self.device
+        totals = torch.zeros(3, device=device.torch_device)
+        totals[2] = stop
+        for local in range(self.micro_batches):
+            number = step * self.config.micro_batches + local * self.world.size + self.world.rank
+            reseed(key(self.seed, "step", number))
+            self.noise.manual_seed(key(self.seed, "noise", number))
+            batch = {name: value.to(device.torch_device, non_blocking=True) for name, value in next(batches).items()}
+            last = local == self.micro_batches - 1
+            with nullcontext() if last or self.world.size == 1 else network.no_sync():
+                weight = self.task.weight(batch, self.carry[local])
+                with device.autocast():
+                    output = self.task.loss(network, batch, self.carry[local], Context(step, self.noise))
+                output.loss.backward()
+            self.carry[local] = output.carry
+            totals[0] += output.loss.detach()
+            totals[1] += weight
+        return totals
+
+    def record(self, step: Step, tracker: Tracker | None, display: Display) -> None:
+        """Track the mean loss since the last record, and the state of the optimization."""
+        recent = self.progress.recent
+        values = {
+            "loss": sum(recent) / len(recent),
+            "gradient_norm": step.norm,
+            "learning_rate": step.rate,
+            "timing/time": time.time(),
+            f"timing/{self.task.unit}_per_second": display.rate,
+        }
+        recent.clear()
+        if tracker:
+            tracker.log(self.progress.step, values)
+
+    def validate(self, step: Step, tracker: Tracker | None, display: Display) -> bool:
+        """Measure the validation split; whether the first metric is the best so far."""
+        config, progress = self.config, self.progress
+        _, metrics = measure(
+            self.task,
+            self.evaluated,
+            "validation",
+            config.micro_batch,
+            seed=self.seed,
+            limit=config.validation_batches,
+            bf16=self.device.bf16,
+        )
+        values = self.world.share({name: metric.value for name, metric in metrics.items()})
+        name, metric = next(iter(metrics.items()))
+        value = values[name]
+        sign = 1 if metric.higher_is_better else -1
+        best = progress.best is None or sign * value > sign * progress.best
+        progress.best, progress.stale = (value, 0) if best else (progress.best, progress.stale + 1)
+        if tracker:
+            tracker.log(progress.step, {f"validation/{name}": value for name, value in values.items()})
+        display.validated(progress.step, step.loss, name, value, best)
+        return best
+
+    @property
+    def out_of_patience(self) -> bool:
+        return 0 < self.config.patience <= self.progress.stale
+
+    def save(self, tracker: Tracker | None, best: bool) -> None:
+        """Write a checkpoint, after the records that lead up to it."""
+        carry = self.world.gather([{name: value.cpu() for name, value in slots.items()} for slots in self.carry])
+        if not tracker:
+            return
+        tracker.flush()
+        state = {
+            "optimizer": self.optimizer.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged else {},
+            "carry": carry,
+            "progress": asdict(self.progress),
+        }
+        self.checkpoints.save(self.progress.step, self.model, state, best)
+
+    def restore(self) -> None:
+        """Go back to the newest checkpoint that is whole; to the start where there is none."""
+        state, remarks = self.checkpoints.load_last(self.model, self.device.torch_device)
+        for remark in remarks if self.world.first else ():
+            print(f"warning: {remark}; going back to the checkpoint before it", file=sys.stderr)
+        if state is None:
+            return
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.averaged:
+            self.averaged.load_state_dict(state["averaged"])
+        device = self.device.torch_device
+        carry = state["carry"][self.world.rank]
+        self.carry = [{name: value.to(device) for name, value in slots.items()} for slots in carry]
+        self.progress = Progress(**state["progress"])
+
+    def finish(self) -> None:
+        """Leave the weights of the best checkpoint in the run."""
+        if not self.world.first:
+            return
+        name = self.checkpoints.best or self.checkpoints.names[0]
+        state = self.checkpoints.load(name, self.model, self.device.torch_device)
+        if self.averaged:
+            self.averaged.load_state_dict(state["averaged"])
+        temporary = self.run / f"{MODEL}.tmp"
+        save_weights(self.evaluated, temporary)
+        sync(temporary)
+        temporary.replace(self.run / MODEL)
+
+    def not_finite(self, loss: float, norm: float) -> Problem:
+        kept = self.checkpoints.last or "no checkpoint"
+        return Problem(
+            f"the loss is {loss} and the gradient's norm {norm} at step {self.progress.step + 1}; the optimizer step "
+            f"was not taken, and {kept} is kept. Lower --train.learning-rate or lengthen --train.warmup; if it stays, "
+            "look for infinite values in the data, and for a division or a logarithm of zero in the loss"
+        )
+
+    def out_of_memory(self) -> Problem:
+        half = max(self.config.micro_batch // 2, 1)
+        return Problem(
+            f"out of memory on {self.device.type} at step {self.progress.step + 1}: set --train.micro-batch {half} "
+            "(the same result with less memory), or make the model smaller"
+        )
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine from the peak to `final_learning_rate` of it (Loshchilov & Hutter 2017)."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    done = (step - config.warmup) / max(config.steps - config.warmup, 1)
+    final = config.final_learning_rate
+    return config.learning_rate * (final + (1 - final) * (1 + math.cos(math.pi * done)) / 2)

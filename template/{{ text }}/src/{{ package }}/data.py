@@ -1,0 +1,240 @@
+"""Text: where it comes from, how it is split and tokenized, and how one example is made.
+
+A document is a file (.txt, .py), a line of a .jsonl file or a row of a .parquet file (their field `text`). Documents
+that are equal up to white space are one group, and a group lies in one split. The tokenizer, a byte-level BPE, is
+trained on the training split alone. What was prepared is kept in `.cache/`, named by a hash of everything that
+decided it.
+"""
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from .errors import Problem
+from .seam import Batch
+from .settings import fingerprint
+from .splits import SPLITS, Entry, lock, split_of
+
+CACHE = Path(".cache")
+END = "<|endoftext|>"
+SUFFIXES = (".txt", ".jsonl", ".parquet")
+NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+FEW = 30
+"""With fewer documents than this, each is cut in order instead of falling into one split whole."""
+
+
+class TextExamples:
+    """Windows of `context` + 1 tokens; a window's last token is the next one's first, so each is predicted once."""
+
+    def __init__(self, tokens: np.ndarray, context: int) -> None:
+        self.tokens, self.context = tokens, context
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - 1) // self.context
+
+    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+        """`tokens`: (len(indices), context + 1), int64."""
+        positions = indices[:, None] * self.context + np.arange(self.context + 1)
+        return {"tokens": torch.from_numpy(self.tokens[positions].astype(np.int64))}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prepared corpus in a folder of the cache."""
+
+    folder: Path
+    sha256: str
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+
+    def tokens(self, split: str) -> np.ndarray:
+        """The split's documents in the order of their hash, each followed by the end-of-text token."""
+        tokens: np.ndarray = np.load(self.folder / f"{split}.npy", mmap_mode="r")
+        return tokens
+
+    def bytes(self, split: str) -> bytes:
+        """The split's documents one after the other, as UTF-8."""
+        return (self.folder / f"{split}.txt").read_bytes()
+
+    def examples(self, split: str, context: int) -> TextExamples:
+        """The windows of a split.
+
+        Raises:
+            Problem: the split is shorter than one window.
+        """
+        examples = TextExamples(self.tokens(split), context)
+        if not len(examples):
+            raise Problem(
+                f"the {split} split holds {len(examples.tokens)} tokens, fewer than --model.context {context}: "
+                "add text or lower the context"
+            )
+        return examples
+
+    def token_bytes(self) -> np.ndarray:
+        """How many bytes of text each token stands for; none for the end of text."""
+        lengths = np.zeros(self.tokenizer.get_vocab_size(), dtype=np.int64)
+        for token, index in self.tokenizer.get_vocab().items():
+            lengths[index] = 0 if token == END else len(token)
+        return lengths
+
+
+def prepare(path: str | None, vocabulary: int) -> Text:
+    """Read, split, lock and tokenize the text at `path`, or the standard library's source where it is None.
+
+    Raises:
+        Problem: the path is missing, empty, unreadable or not text, or differs from `data.lock.json`.
+    """
+    name = path or f"the standard library of Python {'.'.join(map(str, sys.version_info[:3]))}"
+    splits, entries = _assign(list(_read(path)))
+    for split in SPLITS:
+        if not splits[split]:
+            raise Problem(f"{name} leaves no text for the {split} split: add more documents")
+    digest = lock(name, entries)
+    folder = CACHE / f"text-{fingerprint(f'1 {digest} {vocabulary}')[:16]}"
+    if not folder.exists():
+        _write(folder, splits, vocabulary)
+    return Text(folder, digest)
+
+
+def _read(path: str | None) -> Iterator[tuple[str, bytes, list[str]]]:
+    """Name, raw content and documents of every file."""
+    root = Path(path or sysconfig.get_path("stdlib"))
+    for file in _files(root, (".py",) if path is None else SUFFIXES):
+        relative = file.relative_to(root).as_posix() if root.is_dir() else file.name
+        if path is None and NOT_SOURCE.intersection(Path(relative).parts[:-1]):
+            continue
+        try:
+            content = file.read_bytes()
+            yield relative, content, [text for text in _documents(file, content) if text.strip()]
+        except OSError as error:
+            raise Problem(f"cannot read {file}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            if path is not None:
+                raise Problem(f"{file} is not UTF-8 text (byte {error.start}): convert it or leave it out") from None
+
+
+def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    if not root.exists():
+        raise Problem(f"there is no {root}: --data.path takes a folder or a file")
+    if root.is_file():
+        if root.suffix not in suffixes:
+            raise Problem(f"{root} is not one of {', '.join(suffixes)}")
+        return [root]
+    files = sorted(file for file in root.rglob("*") if file.suffix in suffixes and file.is_file())
+    if not files:
+        raise Problem(f"{root} holds no {', '.join(suffixes)} file")
+    return files
+
+
+def _documents(file: Path, content: bytes) -> Iterable[str]:
+    if file.suffix == ".jsonl":
+        return [_field(file, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+    if file.suffix == ".parquet":
+        return _parquet(file)
+    return [content.decode()]
+
+
+def _field(file: Path, number: int, line: bytes) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        raise Problem(f'{file}, line {number}: expected an object with a string "text"')
+    return text
+
+
+def _parquet(file: Path) -> list[str]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise Problem(f"reading {file} needs pyarrow: pip install pyarrow") from None
+    try:
+        return [str(text) for text in parquet.read_table(file, columns=["text"])["text"].to_pylist() if text]
+    except (ArrowException, KeyError) as error:
+        raise Problem(f'{file} is not a parquet file with a column "text": {error}') from None
+
+
+def _assign(files: list[tuple[str, bytes, list[str]]]) -> tuple[dict[str, list[str]], list[Entry]]:
+    """The documents of each split, ordered by their group's hash, and what to lock."""
+    groups = {fingerprint(" ".join(text.split())) for _, _, documents in files for text in documents}
+    place = _by_group if len(groups) >= FEW else _by_position
+    placed: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
+    entries = []
+    for path, content, documents in files:
+        rows = dict.fromkeys(SPLITS, 0)
+        for text in documents:
+            group = fingerprint(" ".join(text.split()))
+            for split, part in place(group, text):
+                rows[split] += 1
+                placed[split].append((group, part))
+        entries.append(Entry(path, len(content), fingerprint(content), rows))
+    return {split: [text for _, text in sorted(parts)] for split, parts in placed.items()}, entries
+
+
+def _by_group(group: str, text: str) -> list[tuple[str, str]]:
+    return [(split_of(group), text)]
+
+
+def _by_position(group: str, text: str) -> list[tuple[str, str]]:
+    """The first 80 % of the lines, the next 10 % and the last 10 %."""
+    lines = text.splitlines(keepends=True)
+    first, second = len(lines) * 8 // 10, len(lines) * 9 // 10
+    parts = ("".join(lines[:first]), "".join(lines[first:second]), "".join(lines[second:]))
+    return [(split, part) for split, part in zip(SPLITS, parts, strict=True) if part]
+
+
+def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
+    """Everything a run reads of the text, in a folder that appears whole or not at all."""
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        tokenizer = train_tokenizer(splits["train"], vocabulary)
+        tokenizer.save(str(temporary / "tokenizer.json"))
+        for split, documents in splits.items():
+            (temporary / f"{split}.txt").write_bytes("".join(documents).encode())
+            np.save(temporary / f"{split}.npy", encode(tokenizer, documents))
+        temporary.rename(folder)
+    except OSError as error:
+        raise Problem(f"cannot write the prepared text to {folder}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def train_tokenizer(documents: list[str], vocabulary: int) -> Tokenizer:
+    """A byte-level BPE with at most `vocabulary` entries; entry 0 is the end of text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(documents, trainer)
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, documents: list[str]) -> np.ndarray:
+    """The documents' tokens, each document followed by the end of text.
+
+    The marker's own spelling inside a document is ordinary text.
+    """
+    tokenizer.encode_special_tokens = True
+    end = tokenizer.token_to_id(END)
+    kind = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
+    encodings = tokenizer.encode_batch(documents, add_special_tokens=False)
+    return np.concatenate([np.array([*encoding.ids, end], dtype=kind) for encoding in encodings])

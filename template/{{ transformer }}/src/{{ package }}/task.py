@@ -1,0 +1,134 @@
+"""Language modelling: predict each next token, measured in bits per byte.
+
+Bits per byte do not depend on the tokenizer, so models with different vocabularies, n-grams and compressors can be
+compared on the same text.
+"""
+
+import math
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .config import DataConfig, ModelConfig
+from .data import END, Text, TextExamples, prepare
+from .evaluation import Metric
+from .floors import cached_floors
+from .model import Cache, Transformer
+from .predict import LanguageModel
+from .seam import Batch, Context, Output, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LanguageModeling(Task):
+    """Next-token prediction on a text."""
+
+    unit: ClassVar[str] = "tokens"
+
+    def __init__(self, data: DataConfig, config: ModelConfig) -> None:
+        self.source, self.config = data, config
+
+    @cached_property
+    def text(self) -> Text:
+        return prepare(self.source.path, self.config.vocabulary)
+
+    def model(self) -> Transformer:
+        return Transformer(self.config)
+
+    def data(self, split: str) -> TextExamples:
+        return self.text.examples(split, self.config.context)
+
+    def data_hash(self) -> str:
+        return self.text.sha256
+
+    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
+        tokens = batch["tokens"]
+        return torch.tensor(float(tokens[:, 1:].numel()), device=tokens.device)
+
+    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+        logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return Output(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), {}, {})
+
+    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+        """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""
+        tokens, nats = [], []
+        for batch in loader:
+            targets = batch["tokens"][:, 1:]
+            logits = model(batch["tokens"][:, :-1]).float()
+            nats.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
+            tokens.append(targets.cpu())
+        return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
+
+    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+        """Bits per byte, with documents as the independent examples, and the loss in nats per token.
+
+        The marker of a text's end costs bits and stands for no byte.
+        """
+        tokens, nats = records["tokens"].flatten().numpy(), records["nats"].flatten().double().numpy()
+        ends = tokens == self.text.tokenizer.token_to_id(END)
+        document = np.cumsum(ends) - ends
+        bits = np.bincount(document, nats) / math.log(2)
+        sizes = np.bincount(document, self.text.token_bytes()[tokens])
+        rate = bits.sum() / sizes.sum()
+        # The ratio of two sums, linearised: each document's share in it, with the ratio itself as their mean.
+        shares = rate + (bits - rate * sizes) / sizes.mean()
+        return {
+            "bits_per_byte": Metric(float(rate), torch.from_numpy(shares)),
+            "nats_per_token": Metric(float(nats.mean()), None),
+        }
+
+    def floors(self) -> dict[str, float]:
+        return cached_floors(self.text)
+
+    def picture(self, records: dict[str, Tensor]) -> "Figure":
+        """How the loss falls as more of the context is seen."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.subplots()
+        nats = records["nats"].mean(0)
+        axes.plot(np.arange(1, len(nats) + 1), nats)
+        axes.set(xscale="log", xlabel="tokens of context", ylabel="nats per token", title="What the context is worth")
+        axes.grid(alpha=0.3)
+        return figure
+
+    def examples(self, model: nn.Module, context: Context) -> str:
+        """The beginnings of two validation documents, and how the model goes on."""
+        assert isinstance(model, Transformer)
+        language_model = LanguageModel(model, self.text.tokenizer)
+        starts = self.text.bytes("validation")[:60], b"def "
+        seed = context.noise.initial_seed()
+        texts = [language_model.complete(start.decode(errors="ignore"), tokens=80, seed=seed) for start in starts]
+        return "\n----\n".join(texts)
+
+    def expected_loss(self) -> float:
+        """Of a uniform guess: ln V."""
+        return math.log(self.config.vocabulary)
+
+    def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
+        tokens = batch["tokens"][:1, :-1]
+        logits = model(tokens)
+        middle = tokens.shape[1] // 2
+        later = tokens.clone()
+        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocabulary
+        leak = float((model(later) - logits)[:, :middle].abs().max())
+        assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
+        cache = Cache.empty(self.config.layers)
+        parts = [model(part, cache) for part in (tokens[:, :middle], tokens[:, middle:-1], tokens[:, -1:])]
+        difference = float((torch.cat(parts, dim=1) - logits).abs().max())
+        assert difference < 1e-3, f"logits with the cache differ by {difference:.2e} from those without"
+        return {
+            "no leak from later tokens": "earlier logits are unchanged to the bit",
+            "cached generation": f"largest difference of a logit {difference:.1e}",
+        }
+
+    def save_assets(self, folder: Path) -> None:
+        self.text.tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,0 +1,136 @@
+"""The template's rules, as functions that list what breaks them. CONTRIBUTING.md gives the reasons."""
+
+import ast
+import itertools
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, nodes
+from rendering import ASKED, choices
+
+SETTINGS = {"_min_copier_version", "_subdirectory", "_answers_file", "_envops"}
+MESSAGES = {"_message_before_copy", "_message_after_copy", "_message_before_update", "_message_after_update"}
+JINJA = Environment(autoescape=True, extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])
+TRUSTING_FLAGS = {"--trust", "--UNSAFE"}
+CLOCK_AND_CHANCE = {"strftime", "to_datetime", "now", "rand", "random", "shuffle", "random_mac", "to_uuid", "fileglob"}
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dictionary."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def overlays(template: Path) -> dict[str, set[str]]:
+    """The paths that each overlay holds, as they are called once rendered, by the answer that switches it."""
+    found = {}
+    for folder in (path for path in (template / "template").iterdir() if path.is_dir()):
+        name = folder.name.removeprefix("{{ ").removesuffix(" }}")
+        paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        found[name] = {path.removesuffix(".jinja") for path in paths}
+    return found
+
+
+def combinations(questions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every combination of the answers to some questions that offer choices."""
+    offered = [
+        _subsets(question) if ASKED[question].get("multiselect") else choices(question) for question in questions
+    ]
+    return [dict(zip(questions, answers, strict=True)) for answers in itertools.product(*offered)]
+
+
+def _subsets(question: str) -> list[list[str]]:
+    options = choices(question)
+    return [list(some) for size in range(len(options) + 1) for some in itertools.combinations(options, size)]
+
+
+def held_twice(template: Path, answers: dict[str, Any]) -> list[str]:
+    """Paths that two of the overlays that these answers pick hold, or that are a file here and a folder there."""
+    held = Counter(path for name, paths in overlays(template).items() if answers[name] for path in paths)
+    folders = {parent.as_posix() for path in held for parent in Path(path).parents}
+    return [path for path, count in held.items() if count > 1 or path in folders]
+
+
+def plain_share(template: Path) -> float:
+    """The share of the Python lines under src/ that lie in plain files."""
+    lines = {"py": 0, "jinja": 0}
+    for path in (template / "template").rglob("*"):
+        if "src" in path.parts and path.name.endswith((".py", ".py.jinja")):
+            lines[path.suffix[1:]] += len(path.read_text(encoding="utf-8").splitlines())
+    return lines["py"] / max(1, sum(lines.values()))
+
+
+def jinja_in_tests(template: Path) -> list[str]:
+    """Lines of test files in which something other than the package's name in an import is rendered."""
+    line_of_import = re.compile(r"\s*(from|import) \{\{ package \}\}[\w., ]*( import [\w., (]+)?( as \w+)?$")
+    return [
+        f"{path.name}: {line}"
+        for path in (template / "template").rglob("tests/**/*.py.jinja")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\{[{%#]", line) and not line_of_import.match(line)
+    ]
+
+
+def jinja_sources(template: Path) -> Iterator[tuple[str, str]]:
+    """Every text that Copier renders, names of paths included, with where it comes from."""
+    for path in (template / "template").rglob("*"):
+        yield str(path), path.name
+        if path.suffix == ".jinja":
+            yield str(path), path.read_text(encoding="utf-8")
+    for path in (template / "licenses").iterdir():
+        yield str(path), path.read_text(encoding="utf-8")
+
+
+def compared_with_strings(template: Path) -> list[str]:
+    """Places in the templates where an answer is compared with a string."""
+    return [
+        f"{place}: line {compare.lineno}"
+        for place, text in jinja_sources(template)
+        for compare in JINJA.parse(text).find_all(nodes.Compare)
+        if any(isinstance(part.value, str) for part in compare.find_all(nodes.Const))
+    ]
+
+
+def needs_trust(template: Path) -> list[str]:
+    """Settings that make Copier ask for trust or read something else than the answers, and links."""
+    settings = {name for name in yaml.safe_load((template / "copier.yml").read_text("utf-8")) if name.startswith("_")}
+    links = [str(path) for path in (template / "template").rglob("*") if path.is_symlink()]
+    return sorted(settings - SETTINGS - MESSAGES) + links
+
+
+def trusting_calls(root: Path) -> list[str]:
+    """Calls of Copier in the tests and sessions that trust the template or leave open whether they do."""
+    found = []
+    for path in [root / "noxfile.py", *(root / "tests").glob("*.py")]:
+        tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        found += [f"{path.name}: line {node.lineno}" for node in tree if isinstance(node, ast.Call) and _trusts(node)]
+        words = {str(node.value) for node in tree if isinstance(node, ast.Constant)}
+        found += [f"{path.name}: {flag}" for flag in words & TRUSTING_FLAGS if path != Path(__file__)]
+    return found
+
+
+def _trusts(call: ast.Call) -> bool:
+    """Whether this renders, and is not told to distrust."""
+    if not re.search(r"\brun_(copy|recopy|update)$", ast.unparse(call.func)):
+        return False
+    return all(keyword.arg != "unsafe" or ast.unparse(keyword.value) != "False" for keyword in call.keywords)
+
+
+def clocked(template: Path) -> list[str]:
+    """Filters and functions in the templates whose result depends on when or where they are rendered."""
+    texts = [*jinja_sources(template), ("copier.yml", (template / "copier.yml").read_text(encoding="utf-8"))]
+    found = []
+    for place, text in texts:
+        tree = JINJA.parse(text)
+        used = {node.name for node in tree.find_all(nodes.Filter)} | {node.name for node in tree.find_all(nodes.Name)}
+        found += [f"{place}: {name}" for name in used & CLOCK_AND_CHANCE]
+    return found
+
+
+def vanished(before: set[str], after: set[str]) -> list[str]:
+    """Paths that a release has rendered and that are rendered no more: an update deletes what a person wrote there."""
+    return sorted(before - after)

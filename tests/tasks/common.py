@@ -1,0 +1,33 @@
+"""What the scripts beside this file share: a training with every feature of the engine turned on."""
+
+import sys
+from pathlib import Path
+
+import torch
+from transformer_demo.checkpoint import Identity
+from transformer_demo.device import Device
+from transformer_demo.distributed import world
+from transformer_demo.seam import Task
+from transformer_demo.settings import TrainConfig
+from transformer_demo.trainer import Trainer
+
+
+def train(task: Task, micro_batch: int) -> None:
+    """Train into the folder that the command line names."""
+    torch.set_num_threads(1)
+    config = TrainConfig(
+        steps=300,
+        batch=16,
+        micro_batch=micro_batch,
+        learning_rate=1e-2,
+        warmup=5,
+        ema=0.9,
+        validate_every=75,
+        validation_batches=2,
+        save_every=40,
+        log_every=1,
+    )
+    run = Path(sys.argv[1])
+    run.mkdir(exist_ok=True)
+    with world("cpu") as processes:
+        Trainer(task, config, 0, run, Identity("", ""), Device("cpu", bf16=False), processes).fit({})

@@ -1,0 +1,58 @@
+"""A recurrent network on endless streams: each slot keeps its state between steps, and starts anew at random."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from common import train
+from torch import Tensor, nn
+from transformer_demo.evaluation import Metric
+from transformer_demo.seam import Batch, Context, Output, Task
+
+
+class Streams:
+    """Pieces of a sine."""
+
+    def __len__(self) -> int:
+        return 50
+
+    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+        start = torch.from_numpy(indices[:, None] * 0.3).float()
+        return {"x": torch.sin(start + torch.arange(9) * 0.2)}
+
+
+class Stateful(Task):
+    """Predict the next value of a stream."""
+
+    def model(self) -> nn.Module:
+        return nn.ModuleDict({"cell": nn.GRUCell(1, 8), "out": nn.Linear(8, 1)})
+
+    def data(self, split: str) -> Streams:
+        return Streams()
+
+    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+        return {"h": torch.zeros(slots, 8, device=device), "age": torch.zeros(slots, dtype=torch.long, device=device)}
+
+    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
+        return torch.tensor(8.0 * len(batch["x"]))
+
+    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+        fresh = torch.rand(len(carry["age"]), generator=context.noise) < 0.1
+        h, loss = carry["h"] * ~fresh[:, None], torch.zeros(())
+        for t in range(8):
+            h = model["cell"](batch["x"][:, t, None], h)
+            loss = loss + (model["out"](h)[:, 0] - batch["x"][:, t + 1]).square().sum()
+        return Output(loss, {"h": h.detach(), "age": torch.where(fresh, 0, carry["age"] + 1)}, {})
+
+    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+        errors = []
+        for batch in loader:
+            h = model["cell"](batch["x"][:, 0, None], torch.zeros(len(batch["x"]), 8))
+            errors.append((model["out"](h)[:, 0] - batch["x"][:, 1]).square())
+        return {"error": torch.cat(errors)}
+
+    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+        return {"error": Metric(records["error"].mean().item(), records["error"])}
+
+
+train(Stateful(), micro_batch=8)

@@ -1,0 +1,170 @@
+"""The command line, killed for real: whatever the moment, `train --resume` ends where an undisturbed run does."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+STEPS = 130
+TRAIN = ["train", "smoke", "--data.path", "text", "--train.steps", str(STEPS), "--train.save-every", "9"]
+OPTIONS = ["--train.log-every", "1", "--train.ema", "0.9", "--train.validate-every", "40"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small text, in which a run was never disturbed."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "text").mkdir()
+    modules = [file for file in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")) if file.stat().st_size < 5000]
+    for number, file in enumerate(modules[:120]):
+        shutil.copyfile(file, folder / "text" / f"{number}.txt")
+    undisturbed = start(folder, *TRAIN, *OPTIONS)
+    _, error = undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0, error
+    (folder / "runs").rename(folder / "never")
+    return folder
+
+
+@pytest.fixture
+def folder(project: Path) -> Path:
+    """The same folder without a run."""
+    shutil.rmtree(project / "runs", ignore_errors=True)
+    return project
+
+
+def start(folder: Path, *words: str, limit: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "transformer_demo", *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,  # noqa: PLW1509 - no thread of this process can hold a lock at the fork
+    )
+
+
+def run_of(folder: Path) -> Path:
+    return next(folder.glob("[0-9]*"))
+
+
+def steps(folder: Path) -> int:
+    """The last step that a run has recorded."""
+    files = list((folder / "runs").glob("[0-9]*/metrics.jsonl"))
+    lines = [line for line in files[0].read_text().splitlines() if line.endswith("}")] if files else []
+    return int(json.loads(lines[-1])["step"]) if lines else 0
+
+
+def kill_when(
+    folder: Path, process: subprocess.Popen[str], due: Callable[[], bool], number: int = signal.SIGKILL
+) -> None:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not due():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), error
+
+
+def finish(folder: Path) -> None:
+    process = start(folder, "train", "--resume")
+    said, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert "bits per byte" in said
+
+
+def result(run: Path) -> tuple[bytes, list[torch.Tensor], list[dict[str, Any]], Any]:
+    """Weights, every tensor of the last checkpoint, the record apart from the clock, and the reported metrics."""
+    state = torch.load(run / "checkpoints" / f"step-{STEPS}" / "state.pt", weights_only=True)
+    tensors = [leaf for leaf in torch.utils._pytree.tree_leaves(state) if isinstance(leaf, torch.Tensor)]
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    record = [{name: value for name, value in line.items() if not name.startswith("timing/")} for line in lines]
+    reported = json.loads((run / "report" / "results.json").read_text())["metrics"]
+    return (run / "model.safetensors").read_bytes(), tensors, record, reported
+
+
+def assert_equal_to_never_killed(folder: Path) -> None:
+    weights, tensors, record, reported = result(run_of(folder / "never"))
+    weights_2, tensors_2, record_2, reported_2 = result(run_of(folder / "runs"))
+    assert weights == weights_2
+    assert len(tensors) > 50
+    assert all(torch.equal(a, b) for a, b in zip(tensors, tensors_2, strict=True))
+    assert record == record_2
+    assert reported == reported_2
+
+
+# Before the first checkpoint, at one, between two, at a validation, around the epoch's end, and at the last step.
+@pytest.mark.parametrize("workers", [0, 2])
+def test_killed_again_and_again(folder: Path, workers: int) -> None:
+    words = [*TRAIN, *OPTIONS, "--train.workers", str(workers)]
+    for step in (2, 9, 41, 85, 100, STEPS) if not workers else (4, 63, 100):
+        process = start(folder, *words)
+        kill_when(folder, process, lambda step=step: steps(folder) >= step)  # type: ignore[misc]
+        words = ["train", "--resume"]
+    finish(folder)
+    assert_equal_to_never_killed(folder)
+
+
+def test_killed_while_reporting(folder: Path) -> None:
+    process = start(folder, *TRAIN, *OPTIONS)
+    kill_when(folder, process, lambda: bool(list((folder / "runs").glob("*/model.safetensors"))))
+    finish(folder)
+    assert_equal_to_never_killed(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop(folder: Path, number: int) -> None:
+    process = start(folder, *TRAIN, *OPTIONS)
+    kill_when(folder, process, lambda: steps(folder) >= 30, number)
+    last = steps(folder)
+    index = json.loads((run_of(folder / "runs") / "checkpoints" / "index.json").read_text())
+    assert f"step-{last}" in index["checkpoints"]
+    finish(folder)
+    assert_equal_to_never_killed(folder)
+
+
+def test_a_disk_that_is_full(folder: Path) -> None:
+    """No file may grow beyond 150 kB, as on a disk that fills up while the optimizer's state is written."""
+    process = start(folder, *TRAIN, *OPTIONS)
+    kill_when(folder, process, lambda: steps(folder) >= 20)
+    kept = sorted(path.name for path in (run_of(folder / "runs") / "checkpoints").glob("step-*[0-9]"))
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    process = start(folder, "train", "--resume", limit=limit)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    message = [line for line in error.splitlines() if line.startswith("error:")]
+    assert len(message) == 1
+    assert "cannot save the checkpoint of step 27" in message[0]
+    assert "train --resume" in message[0]
+    assert sorted(path.name for path in (run_of(folder / "runs") / "checkpoints").iterdir()) == ["index.json", *kept]
+    finish(folder)
+    assert_equal_to_never_killed(folder)
+
+
+def test_two_trainings_in_one_run(folder: Path) -> None:
+    first = start(folder, *TRAIN, *OPTIONS, "--train.steps", "100000")
+    while steps(folder) < 3:
+        time.sleep(0.01)
+        assert first.poll() is None
+    second = start(folder, "train", "--resume")
+    _, error = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "error: another training is running" in error
+    first.kill()
+    first.communicate()

@@ -1,0 +1,263 @@
+"""A project rendered from any release takes an update to this commit, and keeps what its owner did."""
+
+import difflib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+import yaml
+from releases import (
+    ENGINE,
+    GIT_ENVIRONMENT,
+    LATER,
+    LATER_LINE,
+    NOW,
+    STAND_IN,
+    clone_with_tags,
+    commit_all,
+    git,
+    released,
+)
+from rendering import VARIANTS, files, render
+from rules import vanished
+
+RELEASES = list(released()) or [STAND_IN]
+MARK = "# the owner's own line"
+NAME = "some-project"
+PACKAGE = "some_project"
+SEAMS = ("config.py", "data.py", "model.py", "task.py")
+
+both = pytest.mark.parametrize(
+    ("variant", "release"), [(variant, release) for variant in VARIANTS for release in RELEASES], scope="session"
+)
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tagged clone."""
+    return clone_with_tags(tmp_path_factory.mktemp("origin") / "seedbed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_git_settings() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in GIT_ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
+
+
+class Projects:
+    """Rendered and committed projects, rendered once each and copied for every test."""
+
+    def __init__(self, origin: Path, folder: Path) -> None:
+        self.origin = origin
+        self.folder = folder
+
+    def original(self, variant: str, version: str) -> Path:
+        """A rendered project that no test may change."""
+        project = self.folder / f"{variant}-{version}" / NAME
+        if not project.exists():
+            render(self.origin, project, VARIANTS[variant], vcs_ref=version)
+            commit_all(project, "Rendered")
+        return project
+
+    def copy(self, variant: str, version: str, to: Path) -> Path:
+        """A copy of it to edit and update."""
+        return shutil.copytree(self.original(variant, version), to / NAME)
+
+
+@pytest.fixture(scope="session")
+def projects(origin: Path, tmp_path_factory: pytest.TempPathFactory) -> Projects:
+    return Projects(origin, tmp_path_factory.mktemp("projects"))
+
+
+def update(project: Path, version: str = NOW, **answers: Any) -> None:
+    copier.run_update(
+        project, answers, defaults=True, overwrite=True, quiet=True, unsafe=False, vcs_ref=version,
+        settings=copier.Settings(),
+    )  # fmt: skip
+
+
+def insert_far_from_changes(old: str, new: str) -> tuple[str, str]:
+    """Both texts with a line of the owner's in the middle of the longest run of lines that they share."""
+    olds, news = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    match = difflib.SequenceMatcher(a=olds, b=news, autojunk=False).find_longest_match()
+    assert match.size > 8, "the release and this commit share no run of lines to edit in"
+    for lines, start in ((olds, match.a), (news, match.b)):
+        lines.insert(start + match.size // 2, f"{MARK}\n")
+    return "".join(olds), "".join(news)
+
+
+def edit(project: Path, fresh: Path, path: str) -> bytes:
+    """Edit a file far from what the update changes, and return what it should be afterwards."""
+    mine, expected = insert_far_from_changes(
+        (project / path).read_text(encoding="utf-8"), (fresh / path).read_text(encoding="utf-8")
+    )
+    (project / path).write_text(mine, encoding="utf-8")
+    return expected.encode()
+
+
+@both
+def test_an_untouched_project_becomes_the_fresh_render(
+    projects: Projects, tmp_path: Path, variant: str, release: str
+) -> None:
+    project = projects.copy(variant, release, tmp_path)
+    update(project)
+    assert files(project) == files(projects.original(variant, NOW))
+
+
+@both
+def test_an_edited_project_keeps_every_edit(projects: Projects, tmp_path: Path, variant: str, release: str) -> None:
+    project, fresh = projects.copy(variant, release, tmp_path), projects.original(variant, NOW)
+    source = f"src/{PACKAGE}"
+    edited = [f"{source}/{name}" for name in (*SEAMS, ENGINE) if (project / source / name).exists()]
+    expected = files(fresh) | {path: edit(project, fresh, path) for path in edited}
+    (project / source / "own.py").write_text("OWN = True\n")
+    (project / "AGENTS.md").unlink()
+    commit_all(project, "The owner's work")
+
+    update(project)
+
+    expected[f"{source}/own.py"] = b"OWN = True\n"
+    del expected["AGENTS.md"]
+    assert files(project) == expected
+    assert f"{source}/{ENGINE}" in edited
+
+
+@both
+def test_no_path_of_a_release_has_vanished(projects: Projects, variant: str, release: str) -> None:
+    before, after = projects.original(variant, release), projects.original(variant, NOW)
+    assert vanished(set(files(before)), set(files(after))) == []
+
+
+def test_a_later_change_reaches_an_edited_engine(projects: Projects, tmp_path: Path) -> None:
+    project, fresh = projects.copy("transformer", NOW, tmp_path), projects.original("transformer", LATER)
+    expected = edit(project, fresh, f"src/{PACKAGE}/{ENGINE}")
+    commit_all(project, "An edit far from the change")
+    update(project, LATER)
+    assert (project / "src" / PACKAGE / ENGINE).read_bytes() == expected
+    assert LATER_LINE.encode() in expected
+    assert (project / "LATER.md").exists()
+
+
+OWN_ANSWERS = {
+    "package": "my_own",
+    "tracker": "mlflow",
+    "budget_vram": "6",
+    "extras": ["container"],
+    "email": "a@b.org",
+}
+
+
+def test_answers_to_what_is_not_asked_are_kept(origin: Path, tmp_path: Path) -> None:
+    project = tmp_path / NAME
+    render(origin, project, OWN_ANSWERS, vcs_ref=NOW)
+    commit_all(project, "Rendered")
+    copier.run_recopy(project, defaults=True, overwrite=True, quiet=True, unsafe=False, vcs_ref=NOW)
+    assert git(project, "status", "--porcelain") == ""
+    update(project, LATER)
+    recorded = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert {question: recorded[question] for question in OWN_ANSWERS} == OWN_ANSWERS
+    assert recorded["advanced"] is False
+
+
+def test_switching_an_answer_takes_the_files_of_the_old_choice_away(projects: Projects, tmp_path: Path) -> None:
+    project = projects.copy("transformer", NOW, tmp_path)
+    update(project, ci="none")
+    before, after = files(projects.original("transformer", NOW)), files(project)
+    assert {path.split("/")[0] for path in vanished(set(before), set(after))} == {".github"}
+    assert {path for path in after if after[path] != before[path]} == {".copier-answers.yml", "README.md"}
+
+
+# The rendered project's own command
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where nox keeps the environments of the projects, so that one is made for all."""
+    return tmp_path_factory.mktemp("environments")
+
+
+def run_update_session(project: Path, environments: Path) -> tuple[bool, str]:
+    """Whether `nox -s update` succeeds in a project, and what it prints."""
+    options = ["--session=update", "--reuse-venv=yes", f"--envdir={environments}"]
+    result = subprocess.run(
+        [sys.executable, "-m", "nox", *options], cwd=project, capture_output=True, text=True, check=False
+    )
+    return result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_command_updates(projects: Projects, environments: Path, tmp_path: Path) -> None:
+    project = projects.copy("transformer", NOW, tmp_path)
+    succeeded, output = run_update_session(project, environments)
+    assert succeeded, output
+    assert files(project) == files(projects.original("transformer", LATER))
+    assert "Updated to 999.0.0" in output
+    commit_all(project, "Updated")
+    succeeded, output = run_update_session(project, environments)
+    assert succeeded, output
+    assert "999.0.0 is the latest release" in output
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_the_command_fails_and_names_a_conflict(projects: Projects, environments: Path, tmp_path: Path) -> None:
+    project = projects.copy("transformer", NOW, tmp_path)
+    engine = project / "src" / PACKAGE / ENGINE
+    text = engine.read_text(encoding="utf-8")
+    engine.write_text(text.replace('"""', '"""The owner wrote here.\n\n', 1), encoding="utf-8")
+    commit_all(project, "An edit of the line that the template changes")
+    succeeded, output = run_update_session(project, environments)
+    assert not succeeded
+    assert f"settle these files by hand: src/{PACKAGE}/{ENGINE} (took" in output
+
+
+def dirty(project: Path) -> None:
+    (project / "README.md").write_text("mine\n")
+
+
+def without_git(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+
+
+def without_commit(project: Path) -> None:
+    without_git(project)
+    git(project, "init", "--quiet")
+
+
+def without_answers(project: Path) -> None:
+    (project / ".copier-answers.yml").unlink()
+    commit_all(project, "No answers")
+
+
+def without_source(project: Path) -> None:
+    answers = project / ".copier-answers.yml"
+    kept = [line for line in answers.read_text().splitlines() if not line.startswith("_src_path")]
+    answers.write_text("\n".join(kept))
+    commit_all(project, "No source")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (dirty, "commit or stash them first"),
+        (without_git, "run `git init`"),
+        (without_commit, "run `git init`"),
+        (without_answers, "_src_path is missing"),
+        (without_source, "_src_path is missing"),
+    ],
+)
+def test_the_command_says_what_stands_in_its_way(
+    projects: Projects, environments: Path, tmp_path: Path, fault: Any, sentence: str
+) -> None:
+    project = projects.copy("transformer", NOW, tmp_path)
+    fault(project)
+    before = files(project)
+    succeeded, output = run_update_session(project, environments)
+    assert not succeeded
+    assert sentence in output
+    assert "Traceback" not in output
+    assert {path: text for path, text in files(project).items() if "__pycache__" not in path} == before
