@@ -247,20 +247,17 @@ def test_names_of_the_language_and_its_library_are_reserved() -> None:
     assert {word for word in words if re.fullmatch(r"[a-z][a-z0-9_]*", word)} <= RESERVED
 
 
-def test_names_of_dependencies_are_reserved(template: Path, tmp_path: Path) -> None:
-    for tracker in choices("tracker"):
-        project = tmp_path / tracker
-        render(template, project, {"tracker": tracker})
-        pyproject = parse_all(project)["pyproject.toml"]
-        wanted = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
-        names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in wanted}
-        imported = {
-            name.split(".")[0]
-            for path in project.rglob("*.py")
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            for name in imports(node)
-        } - {tracker, ""}
-        assert (names | imported) - {"__future__", tracker} <= RESERVED
+@pytest.mark.parametrize("tracker", choices("tracker"))
+def test_names_of_dependencies_are_reserved(template: Path, tmp_path: Path, tracker: str) -> None:
+    render(template, tmp_path / "own", {"tracker": tracker})
+    parsed = parse_all(tmp_path / "own")
+    pyproject = parsed["pyproject.toml"]
+    required = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    distributions = {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in required}
+    modules = [module for module in parsed.values() if isinstance(module, ast.Module)]
+    imported = {name.split(".")[0] for module in modules for node in ast.walk(module) for name in imports(node)}
+    own = {"own", *(Path(path).stem for path in parsed)}
+    assert distributions | (imported - own - {"__future__"}) <= RESERVED
 
 
 def imports(node: ast.AST) -> list[str]:

@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "text").mkdir()
     modules = [file for file in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")) if file.stat().st_size < 5000]
-    for number, file in enumerate(modules[:120]):
+    for number, file in enumerate(modules[:240]):
         shutil.copyfile(file, folder / "text" / f"{number}.txt")
     undisturbed = start(folder, *TRAIN, *OPTIONS)
     _, error = undisturbed.communicate(timeout=120)

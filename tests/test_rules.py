@@ -1,5 +1,6 @@
 """The seven rules of the template, each with a violation that its test notices."""
 
+import copy
 import time
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,8 @@ def test_a_call_that_trusts_is_noticed(tmp_path: Path, call: str) -> None:
 def test_plain_files_are_checked_by_the_rules_of_the_renders(template: Path, tmp_path: Path) -> None:
     render(template, tmp_path / "project")
     rendered = rules.load_toml(tmp_path / "project" / "pyproject.toml")["tool"]["ruff"]
-    ours = PYPROJECT["tool"]["ruff"]
+    ours = copy.deepcopy(PYPROJECT["tool"]["ruff"])
+    del ours["lint"]["per-file-ignores"]["template/*"]
     assert rendered == ours
     assert rendered["line-length"] == 120
 

@@ -1,6 +1,7 @@
 """Train a model, evaluate it honestly, and use it."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -102,7 +103,7 @@ def train(command: Train, world: "World") -> None:
     """Open a run, train it to its end, and report."""
     from . import runs
     from .checkpoint import Identity
-    from .device import choose
+    from .device import choose, describe
     from .report import Evaluation, write
     from .seeding import be_deterministic
     from .settings import fingerprint, to_json
@@ -121,14 +122,16 @@ def train(command: Train, world: "World") -> None:
     else:
         runs.restore_environment(run, device, world, data)
     with runs.exclusive(run) if world.first else nullcontext():
-        if world.first and not command.resume:
+        if world.first:
             task.save_assets(run)
+            print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
         identity = Identity(fingerprint(to_json(config)), data)
         Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
         if world.first:
+            print("measuring the whole validation split and its floors", file=sys.stderr)
             evaluation = Evaluation(run)
             write(evaluation)
-            print(f"\n{evaluation.examples()}\n")
+            print(f"\n{evaluation.examples}\n")
             show(evaluation.results)
             print(f"\nrun: {run}\nreport: {run / 'report'}")
 
@@ -186,6 +189,9 @@ def parse(arguments: Sequence[str]) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; a `Problem` becomes one line and exit code 1."""
+    # Read when PyTorch is loaded: its threads then wait for each other asleep. Spinning, they slow a training down many
+    # times as soon as anything else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
     except Problem as problem:

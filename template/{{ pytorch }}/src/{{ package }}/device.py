@@ -18,6 +18,10 @@ class Device:
     def torch_device(self) -> torch.device:
         return torch.device("cuda", torch.cuda.current_device()) if self.type == "cuda" else torch.device(self.type)
 
+    @property
+    def precision(self) -> str:
+        return "bf16" if self.bf16 else "fp32"
+
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.type, torch.bfloat16, enabled=self.bf16)
 

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import track
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from .seam import Task
 
 RESAMPLES = 2000
+FEWEST = 10
+"""With fewer independent examples than this, a bootstrap interval would be too narrow, and none is given."""
 
 
 class Metric(NamedTuple):
@@ -56,18 +60,27 @@ def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str,
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
         examples = metric.per_example
-        ci95 = None if examples is None else interval(examples)
         n = None if examples is None else len(examples)
+        ci95 = None if examples is None or len(examples) < FEWEST else interval(examples)
         results[name] = Result(metric.value, ci95, n, metric.higher_is_better, {} if results else floors)
     return results
 
 
 @torch.no_grad()
 def measure(
-    task: "Task", model: nn.Module, split: str, size: int, *, seed: int, limit: int | None = None, bf16: bool = False
+    task: "Task",
+    model: nn.Module,
+    split: str,
+    size: int,
+    *,
+    seed: int,
+    limit: int | None = None,
+    bf16: bool = False,
+    bar: bool = False,
 ) -> tuple[dict[str, Tensor], dict[str, Metric]]:
     """The records and metrics of a model on a split, in batches of `size`; at most `limit` of them.
 
+    `bar` shows a progress bar where there is a terminal.
     The model's mode and the global generators are left as they were found.
     """
     from .seam import Context
@@ -76,11 +89,19 @@ def measure(
     device = next(model.parameters()).device
     context = Context(0, generator(device, key(seed, "evaluation", split)))
     loader = EvaluationBatches(task.data(split), size, device, limit)
+    console = Console(stderr=True)
+    batches = track(
+        loader,
+        f"measuring the {split} split",
+        console=console,
+        transient=True,
+        disable=not (bar and console.is_terminal),
+    )
     training = model.training
     model.eval()
     try:
         with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            records = task.records(model, loader, context)
+            records = task.records(model, batches, context)
     finally:
         model.train(training)
     return records, task.metrics(records)
@@ -90,7 +111,9 @@ def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
     """Rows of name, value and remark for a terminal or a page: each metric, then its floors from weak to strong."""
     rows = []
     for name, result in results.items():
-        remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}" if result.ci95 else ""
+        remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
+        if result.ci95:
+            remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
         rows.append((name.replace("_", " "), f"{result.value:.3f}", remark))
         ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
         rows += [(f"  {floor}", f"{at:.3f}", "beaten" if result.beats(at) else "not beaten") for floor, at in ordered]

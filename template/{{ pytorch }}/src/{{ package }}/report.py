@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,11 @@ class Evaluation:
             self.config.train.micro_batch,
             seed=self.config.seed,
             bf16=self.device.bf16,
+            bar=True,
         )
         self.results = summarise(metrics, self.task.floors())
 
+    @cached_property
     def examples(self) -> str:
         """What the model says, the same at each call."""
         seed = key(self.config.seed, "examples")
@@ -77,7 +80,7 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
     write_atomically(folder / "results.json", json.dumps(results, indent=2) + "\n")
     save(curves(history, evaluation.results), folder / "curves.png")
     save(evaluation.task.picture(evaluation.records), folder / "validation.png")
-    write_atomically(folder / "examples.txt", evaluation.examples() + "\n")
+    write_atomically(folder / "examples.txt", evaluation.examples + "\n")
     write_atomically(folder / "MODEL_CARD.md", model_card(evaluation, results))
     return results
 
@@ -166,7 +169,7 @@ def performance(evaluation: Evaluation, history: list[dict[str, Any]]) -> dict[s
         "vram_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
         f"training_{evaluation.task.unit}_per_second": round(rates[-1], 1) if rates else None,
         "device": describe(evaluation.device),
-        "precision": "bf16" if evaluation.device.bf16 else "fp32",
+        "precision": evaluation.device.precision,
     }
 
 
@@ -181,8 +184,13 @@ def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
     left.set(xlabel="step", ylabel="loss", title="Training loss")
     title = name.replace("_", " ")
     right.plot(*zip(*validation, strict=True), marker="o", label="validation, while training")
-    right.scatter(history[-1]["step"], result.value, color="black", zorder=3, label="validation, all of it")
-    for number, (floor, value) in enumerate(sorted(result.floors.items(), key=lambda item: item[1])):
+    low, high = result.ci95 or (result.value, result.value)
+    error = [[result.value - low], [high - result.value]]
+    label = "validation, all of it, with its 95 % interval"
+    right.errorbar(
+        [history[-1]["step"]], [result.value], error, color="black", fmt="o", capsize=3, zorder=3, label=label
+    )
+    for number, (floor, value) in enumerate(sorted(result.floors.items(), key=lambda item: -item[1])):
         right.axhline(value, linestyle="--", linewidth=1, color=f"C{number + 1}", label=f"{floor} {value:.3f}")
     right.set(xlabel="step", ylabel=title, title=title[0].upper() + title[1:])
     right.legend(fontsize="small")

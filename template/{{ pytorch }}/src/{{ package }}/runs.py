@@ -111,12 +111,10 @@ def restore_environment(run: Path, device: Device, world: World, data: str) -> N
         raise Problem(
             f"{run} was started with {count} processes, not {world.size}: resume it with {how} train --resume"
         )
-    before, now = (
-        (name, "bf16" if bf16 else "fp32")
-        for name, bf16 in ((recorded["device"], recorded["bf16"]), (device.type, device.bf16))
-    )
-    if before != now:
-        raise Problem(f"{run} was started on {' in '.join(before)}, and this is {' in '.join(now)}: start a new run")
+    before = Device(recorded["device"], recorded["bf16"])
+    if device != before:
+        now = f"{device.type} in {device.precision}"
+        raise Problem(f"{run} was started on {before.type} in {before.precision}, and this is {now}: start a new run")
     torch.set_num_threads(recorded["threads"])
 
 

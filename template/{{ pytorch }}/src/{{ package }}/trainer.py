@@ -151,10 +151,11 @@ class Trainer:
                     progress.step += 1
                     progress.recent.append(step.loss)
                     display.update(progress.step, step.loss, step.weight)
-                    if progress.step % config.log_every == 0:
-                        self.record(step, tracker, display)
                     validates = progress.step % config.validate_every == 0 or progress.step == config.steps
-                    best = validates and self.validate(step, tracker, display)
+                    values = self.record(step, display) if progress.step % config.log_every == 0 else {}
+                    best = validates and self.validate(step, values, display)
+                    if values and tracker:
+                        tracker.log(progress.step, values)
                     if validates or step.stop or progress.step % config.save_every == 0:
                         self.save(tracker, best)
                     if step.stop:
@@ -228,8 +229,8 @@ class Trainer:
             totals[1] += weight
         return totals
 
-    def record(self, step: Step, tracker: Tracker | None, display: Display) -> None:
-        """Track the mean loss since the last record, and the state of the optimization."""
+    def record(self, step: Step, display: Display) -> dict[str, float]:
+        """The mean loss since the last record, and the state of the optimization."""
         recent = self.progress.recent
         values = {
             "loss": sum(recent) / len(recent),
@@ -239,11 +240,10 @@ class Trainer:
             f"timing/{self.task.unit}_per_second": display.rate,
         }
         recent.clear()
-        if tracker:
-            tracker.log(self.progress.step, values)
+        return values
 
-    def validate(self, step: Step, tracker: Tracker | None, display: Display) -> bool:
-        """Measure the validation split; whether the first metric is the best so far."""
+    def validate(self, step: Step, values: dict[str, float], display: Display) -> bool:
+        """Add the metrics of the validation split to `values`; whether the first is the best so far."""
         config, progress = self.config, self.progress
         _, metrics = measure(
             self.task,
@@ -254,14 +254,13 @@ class Trainer:
             limit=config.validation_batches,
             bf16=self.device.bf16,
         )
-        values = self.world.share({name: metric.value for name, metric in metrics.items()})
+        shared = self.world.share({f"validation/{name}": metric.value for name, metric in metrics.items()})
+        values.update(shared)
         name, metric = next(iter(metrics.items()))
-        value = values[name]
+        value = shared[f"validation/{name}"]
         sign = 1 if metric.higher_is_better else -1
         best = progress.best is None or sign * value > sign * progress.best
         progress.best, progress.stale = (value, 0) if best else (progress.best, progress.stale + 1)
-        if tracker:
-            tracker.log(progress.step, {f"validation/{name}": value for name, value in values.items()})
         display.validated(progress.step, step.loss, name, value, best)
         return best
 
@@ -312,10 +311,11 @@ class Trainer:
         temporary.replace(self.run / MODEL)
 
     def not_finite(self, loss: float, norm: float) -> Problem:
-        kept = self.checkpoints.last or "no checkpoint"
+        last = self.checkpoints.last
+        kept = f"{last} is kept" if last else "there was no checkpoint yet"
         return Problem(
             f"the loss is {loss} and the gradient's norm {norm} at step {self.progress.step + 1}; the optimizer step "
-            f"was not taken, and {kept} is kept. Lower --train.learning-rate or lengthen --train.warmup; if it stays, "
+            f"was not taken, and {kept}. Lower --train.learning-rate or lengthen --train.warmup; if it stays, "
             "look for infinite values in the data, and for a division or a logarithm of zero in the loss"
         )
 

@@ -127,7 +127,7 @@ def _read(path: str | None) -> Iterator[tuple[str, bytes, list[str]]]:
 
 def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if not root.exists():
-        raise Problem(f"there is no {root}: --data.path takes a folder or a file")
+        raise Problem(f"{root} does not exist: --data.path takes a folder or a file")
     if root.is_file():
         if root.suffix not in suffixes:
             raise Problem(f"{root} is not one of {', '.join(suffixes)}")
@@ -198,6 +198,8 @@ def _by_position(group: str, text: str) -> list[tuple[str, str]]:
 
 def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
     """Everything a run reads of the text, in a folder that appears whole or not at all."""
+    count = sum(map(len, splits.values()))
+    print(f"preparing {count} documents (once; kept in {folder})", file=sys.stderr)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir(parents=True)
     try:

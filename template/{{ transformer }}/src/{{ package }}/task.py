@@ -7,6 +7,7 @@ compared on the same text.
 import math
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -94,9 +95,13 @@ class LanguageModeling(Task):
 
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
-        nats = records["nats"].mean(0)
-        axes.plot(np.arange(1, len(nats) + 1), nats)
-        axes.set(xscale="log", xlabel="tokens of context", ylabel="nats per token", title="What the context is worth")
+        nats = records["nats"].mean(0).numpy()
+        # Positions 1, 2, 3-4, 5-8 and so on: the more context, the less a single token of it changes.
+        edges = [0, *(2**k for k in range(len(nats).bit_length()) if 2**k < len(nats)), len(nats)]
+        means = [nats[start:stop].mean() for start, stop in pairwise(edges)]
+        axes.plot(edges[1:], means, marker="o")
+        axes.set_xscale("log", base=2)
+        axes.set(xlabel="tokens of context, at most", ylabel="nats per token", title="What the context is worth")
         axes.grid(alpha=0.3)
         return figure
 
