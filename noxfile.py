@@ -18,6 +18,7 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 TEST = nox.project.dependency_groups(PROJECT, "test")
 VARIANTS: dict[str, dict[str, str]] = PROJECT["tool"]["seedbed"]["variants"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+TRACKERS = ("tensorboard", "wandb", "mlflow", "none")
 
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
@@ -65,7 +66,7 @@ def oracles(session: nox.Session) -> None:
     """The rendered code against independent implementations, and killed at every moment."""
     project = _render(session, "transformer", Path(session.create_tmp()))
     session.install("--editable", str(project), *TEST, "transformers>=4.50", "pyarrow")
-    session.run("pytest", *ORACLES, *session.posargs)
+    session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 
 
 @nox.session(python=FOUND)
@@ -75,14 +76,14 @@ def variants(session: nox.Session, variant: str) -> None:
     if MISSING:
         session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
     with tempfile.TemporaryDirectory() as folder:
-        project = _render(session, variant, Path(folder))
+        project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         python = _environment(session, project, VARIANTS[variant]["family"])
         session.chdir(project)
         if session.python == FOUND[0]:
             _run(session, python, "ruff", "check", ".")
             _run(session, python, "ruff", "format", "--check", ".")
             _run(session, python, "mypy")
-        _run(session, python, "pytest", "--cov", *session.posargs)
+        _run(session, python, "pytest", "--cov", "--numprocesses=2", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")
@@ -95,11 +96,16 @@ def demo(session: nox.Session) -> None:
         session.run("bash", "-c", _first_block(clone / "README.md"), external=True)
 
 
-def _render(session: nox.Session, variant: str, folder: Path) -> Path:
+def _tracker(session: nox.Session, variant: str) -> str:
+    """Each variant takes another tracker with each interpreter, instead of all of them with all."""
+    return TRACKERS[(list(VARIANTS).index(variant) + FOUND.index(str(session.python))) % len(TRACKERS)]
+
+
+def _render(session: nox.Session, variant: str, folder: Path, **answers: str) -> Path:
     """Render the working tree, what is not committed included, without trusting it."""
     session.install("copier>=9.17.2")
     project = folder / f"{variant}-demo"
-    data = [f"--data={question}={answer}" for question, answer in VARIANTS[variant].items()]
+    data = [f"--data={question}={answer}" for question, answer in {**VARIANTS[variant], **answers}.items()]
     options = ["--quiet", "--defaults", "--overwrite", "--vcs-ref=HEAD"]
     session.run("copier", "copy", *options, *data, str(ROOT), str(project))
     return project
@@ -113,7 +119,7 @@ def _environment(session: nox.Session, project: Path, family: str) -> Path:
         session.run("uv", "venv", "--quiet", "--python", str(session.python), str(folder))
     group = f"{project / 'pyproject.toml'}:dev"
     into = ["--quiet", "--python", str(python)]
-    session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group)
+    session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group, "pytest-xdist>=3.6")
     return python
 
 
