@@ -104,7 +104,6 @@ def train(command: Train, world: "World") -> None:
     from . import runs
     from .checkpoint import Identity
     from .device import choose, describe
-    from .report import Evaluation, write
     from .seeding import be_deterministic
     from .settings import fingerprint, to_json
     from .trainer import Trainer
@@ -128,6 +127,8 @@ def train(command: Train, world: "World") -> None:
         identity = Identity(fingerprint(to_json(config)), data)
         Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
         if world.first:
+            from .report import Evaluation, write
+
             print("measuring the whole validation split and its floors", file=sys.stderr)
             evaluation = Evaluation(run)
             write(evaluation)

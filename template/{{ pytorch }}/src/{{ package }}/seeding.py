@@ -38,7 +38,11 @@ def generator(device: torch.device, seed: int) -> torch.Generator:
 def be_deterministic() -> None:
     """Choose deterministic kernels, before CUDA starts; an operation that has none raises and names itself."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    if torch.cuda.is_available():
+        torch.use_deterministic_algorithms(True)
+    else:
+        # The same without importing the compiler, which takes a second and serves CUDA alone here.
+        torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
 
