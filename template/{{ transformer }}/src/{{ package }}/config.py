@@ -102,7 +102,7 @@ def default() -> Config:
         preset="default",
         model=ModelConfig(vocabulary=4096, context=256, width=192, layers=4, heads=6, kv_heads=2, hidden=512),
         train=TrainConfig(
-            steps=600,
+            steps=550,
             batch=8,
             micro_batch=8,
             learning_rate=4e-3,
