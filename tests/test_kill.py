@@ -52,6 +52,7 @@ def start(folder: Path, *words: str, limit: Callable[[], None] | None = None) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         preexec_fn=limit,  # noqa: PLW1509 - no thread of this process can hold a lock at the fork
     )
 
@@ -74,7 +75,10 @@ def kill_when(
     while process.poll() is None and not due():
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    process.send_signal(number)
+    if number == signal.SIGKILL:
+        process.kill()
+    else:
+        os.killpg(process.pid, number)  # as a terminal and a scheduler do: the workers too
     _, error = process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), error
 
@@ -125,9 +129,9 @@ def test_killed_while_reporting(folder: Path) -> None:
     assert_equal_to_never_killed(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop(folder: Path, number: int) -> None:
-    process = start(folder, *TRAIN, *OPTIONS)
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 2), (signal.SIGINT, 0), (signal.SIGINT, 2)])
+def test_asked_to_stop(folder: Path, number: int, workers: int) -> None:
+    process = start(folder, *TRAIN, *OPTIONS, "--train.workers", str(workers))
     kill_when(folder, process, lambda: steps(folder) >= 30, number)
     last = steps(folder)
     index = json.loads((run_of(folder / "runs") / "checkpoints" / "index.json").read_text())
@@ -142,6 +146,8 @@ def test_a_disk_that_is_full(folder: Path) -> None:
     kill_when(folder, process, lambda: steps(folder) >= 20)
     kept = sorted(path.name for path in (run_of(folder / "runs") / "checkpoints").glob("step-*[0-9]"))
 
+    saved = max(int(name.removeprefix("step-")) for name in kept)
+
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
@@ -150,7 +156,7 @@ def test_a_disk_that_is_full(folder: Path) -> None:
     assert process.returncode == 1
     message = [line for line in error.splitlines() if line.startswith("error:")]
     assert len(message) == 1
-    assert "cannot save the checkpoint of step 27" in message[0]
+    assert f"cannot save the checkpoint of step {saved + 9}" in message[0]
     assert "train --resume" in message[0]
     assert sorted(path.name for path in (run_of(folder / "runs") / "checkpoints").iterdir()) == ["index.json", *kept]
     finish(folder)

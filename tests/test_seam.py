@@ -56,11 +56,39 @@ def test_killed_equals_never_killed(task: str, tmp_path: Path) -> None:
 def test_a_loss_over_the_whole_batch_on_two_processes(tmp_path: Path) -> None:
     alone, two = tmp_path / "alone", tmp_path / "two"
     run("contrastive", alone)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [*torchrun, str(TASKS / "contrastive.py"), str(two)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    torchrun("contrastive", two)
     together = load_file(two / "model.safetensors")
     for name, value in load_file(alone / "model.safetensors").items():
         torch.testing.assert_close(together[name], value, rtol=1e-2, atol=1e-3)
+
+
+def torchrun(task: str, folder: Path, kill_at: int | None = None) -> None:
+    """Train on two processes; with `kill_at`, kill them once that step is recorded."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [*command, str(TASKS / f"{task}.py"), str(folder)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    record = folder / "metrics.jsonl"
+    if kill_at is not None:
+        while process.poll() is None and not (record.exists() and f'"step": {kill_at},' in record.read_text()):
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGKILL)
+        # The workers are in sessions of their own; they end when the connection to their parent breaks.
+        subprocess.run(["pkill", "-KILL", "-f", str(folder)], check=False)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == (0 if kill_at is None else -signal.SIGKILL), error.decode()
+
+
+def test_two_processes_killed_equal_two_never_killed(tmp_path: Path) -> None:
+    never, killed = tmp_path / "never", tmp_path / "killed"
+    torchrun("stateful", never)
+    torchrun("stateful", killed, kill_at=117)
+    torchrun("stateful", killed)
+    (weights, tensors, lines), (weights_2, tensors_2, lines_2) = final(never), final(killed)
+    assert weights == weights_2
+    assert lines == lines_2
+    assert all(torch.equal(a, b) for a, b in zip(tensors, tensors_2, strict=True))

@@ -134,6 +134,15 @@ def test_no_path_of_a_release_has_vanished(projects: Projects, variant: str, rel
     assert vanished(set(files(before)), set(files(after))) == []
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_path_of_any_overlay_has_vanished(origin: Path, release: str) -> None:
+    """For every answer, not the defaults alone: the files of all overlays, wherever they lie now."""
+    listed = [set(git(origin, "ls-tree", "-r", "--name-only", tag, "template").splitlines()) for tag in (release, NOW)]
+    rendered = [{path.partition("}}/")[2].removesuffix(".jinja") for path in paths} for paths in listed]
+    assert len(rendered[0]) > 50
+    assert vanished(*rendered) == []
+
+
 def test_a_later_change_reaches_an_edited_engine(projects: Projects, tmp_path: Path) -> None:
     project, fresh = projects.copy("transformer", NOW, tmp_path), projects.original("transformer", LATER)
     expected = edit(project, fresh, f"src/{PACKAGE}/{ENGINE}")

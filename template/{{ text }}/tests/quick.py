@@ -16,4 +16,4 @@ def arguments(folder: Path) -> list[str]:
     ]
     for number, file in enumerate(modules[:MODULES]):
         shutil.copyfile(file, text / f"{number}.txt")
-    return ["--data.path", str(text)]
+    return ["--data.path", str(text), "--train.device", "cpu"]

@@ -1,5 +1,6 @@
 """Train a model, evaluate it honestly, and use it."""
 
+import errno
 import json
 import os
 import signal
@@ -20,6 +21,9 @@ from .errors import Interrupted, Problem
 if TYPE_CHECKING:
     from .distributed import World
     from .evaluation import Result
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+"""What PyTorch's errors say on a GPU and on the CPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,9 @@ class Check:
     def __call__(self) -> None:
         from .check import run
         from .device import choose
+        from .seeding import be_deterministic
 
+        be_deterministic()
         failed = 0
         for finding in run(self.config, choose(self.config.train.device, "fp32")):
             print(f"{'ok' if finding.passed else 'FAILED':8}{finding.name:28}{finding.what}", flush=True)
@@ -105,7 +111,7 @@ def train(command: Train, world: "World") -> None:
     from .checkpoint import Identity
     from .device import choose, describe
     from .seeding import be_deterministic
-    from .settings import fingerprint, to_json
+    from .settings import fingerprint
     from .trainer import Trainer
 
     be_deterministic()
@@ -124,7 +130,7 @@ def train(command: Train, world: "World") -> None:
         if world.first:
             task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
-        identity = Identity(fingerprint(to_json(config)), data)
+        identity = Identity(fingerprint(run / "config.json"), data)
         Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
         if world.first:
             from .report import Evaluation, write
@@ -151,7 +157,7 @@ def starting_point(arguments: Sequence[str]) -> Config:
     Raises:
         Problem: there is no such preset or run.
     """
-    options = list(arguments[1:])
+    options = [part for word in arguments[1:] for part in word.split("=", 1)]
     named = options[0] if options and not options[0].startswith("-") else None
     if named is not None and named not in PRESETS:
         close = get_close_matches(named, PRESETS, n=1)
@@ -180,12 +186,25 @@ def parse(arguments: Sequence[str]) -> Any:
     if program == "__main__.py":
         program = f"python -m {__package__}"
     command = tyro.cli(Union[tuple(kinds)], prog=program, description=__doc__, args=arguments)  # type: ignore[call-overload]  # noqa: UP007
-    if isinstance(command, Train) and command.resume and command.config != config:
-        from .settings import differences
-
-        changed = "; ".join(differences(config, command.config))
-        raise Problem(f"a resumed run keeps its configuration ({changed}): leave the option out, or start a new run")
+    if isinstance(command, Train) and command.resume:
+        refuse_changes(command, config, arguments)
+    elif isinstance(command, Train | Check) and command.preset != config.preset:
+        raise Problem(f"name the preset before the options: {name} {command.preset} --field value")
+    elif isinstance(command, Train) and command.run:
+        raise Problem("--run goes with --resume: a new run names its folder itself")
     return command
+
+
+def refuse_changes(command: Train, config: Config, arguments: Sequence[str]) -> None:
+    """A resumed run keeps the configuration that it was started with."""
+    from .settings import differences
+
+    changed = differences(config, command.config)
+    if len(arguments) > 1 and not arguments[1].startswith("-") and command.preset != config.preset:
+        changed.insert(0, f"preset: {config.preset}, not {command.preset}")
+    if changed:
+        told = "; ".join(changed)
+        raise Problem(f"a resumed run keeps its configuration ({told}): leave the option out, or start a new run")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -199,6 +218,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {problem}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        sys.exit(f"error: {error.filename or 'disk'}: {error.strerror}; what was saved before is whole")
+    except RuntimeError as error:
+        if not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        sys.exit(
+            "error: out of memory. Start a new run with a smaller --train.micro-batch, with activation checkpointing "
+            "where the model offers it, or with a smaller model"
+        )
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)

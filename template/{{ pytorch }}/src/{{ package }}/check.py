@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from . import budgets
 from .config import PRESETS, Config
-from .device import Device, wait
+from .device import Device, choose, wait
 from .seam import Batch, Context, Task
 from .seeding import generator, key, reseed
 
@@ -68,7 +68,7 @@ def run(config: Config, device: Device) -> Iterator[Finding]:
         yield Finding("architecture", False, str(error))
     else:
         yield from (Finding(name, True, what) for name, what in found.items())
-    yield from check_budgets(device)
+    yield from check_budgets(choose(device.type, config.train.precision))
 
 
 def take(task: Task, count: int, device: Device) -> Batch:

@@ -13,6 +13,8 @@ has a predecessor.
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,24 +54,22 @@ class Checkpoints:
         """
         name = f"step-{step}"
         temporary = self.folder / f"{name}.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        go_on = f"go on from {self.last or 'the start'} with train --resume"
         try:
+            with saving(f"the checkpoint of step {step} in {self.folder}", go_on):
+                temporary.mkdir(parents=True)
+                save_weights(model, temporary / WEIGHTS)
+                torch.save(state, temporary / STATE)
+                files = {file.name: fingerprint(file) for file in temporary.iterdir()}
+                for path in (*temporary.iterdir(), temporary):
+                    sync(path)
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+                temporary.rename(self.folder / name)
+                sync(self.folder)
+                self._write_index(name, files, best)
+        finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            save_weights(model, temporary / WEIGHTS)
-            torch.save(state, temporary / STATE)
-            files = {file.name: fingerprint(file) for file in temporary.iterdir()}
-            for path in (*temporary.iterdir(), temporary):
-                sync(path)
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            temporary.rename(self.folder / name)
-            sync(self.folder)
-            self._write_index(name, files, best)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise Problem(
-                f"cannot save the checkpoint of step {step} in {self.folder} ({error}): free space there, then go on "
-                f"from {self.last or 'the start'} with train --resume"
-            ) from error
         self._prune()
 
     def load(self, name: str, model: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -92,8 +92,14 @@ class Checkpoints:
         Raises:
             Problem: there are checkpoints, and all of them are damaged.
         """
+        return self.load_first(self.names, model, device)
+
+    def load_first(
+        self, names: list[str], model: nn.Module, device: torch.device
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """The state of the first of these checkpoints that is undamaged; see `load_last`."""
         remarks: list[str] = []
-        for name in self.names:
+        for name in names:
             try:
                 return self.load(name, model, device), remarks
             except Problem as problem:
@@ -143,6 +149,15 @@ class Checkpoints:
         for folder in self.folder.glob("step-*"):
             if folder.name not in self.index["checkpoints"]:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def saving(what: str, go_on: str) -> Iterator[None]:
+    """Turn whatever a full or read-only disk raises, in Python or in the libraries, into a `Problem`."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise Problem(f"cannot save {what} ({error}): free space there, then {go_on}") from error
 
 
 def save_weights(model: nn.Module, file: Path) -> None:

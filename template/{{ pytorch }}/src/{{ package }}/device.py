@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from .errors import Problem
+from .settings import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ def choose(device: str = "auto", precision: str = "auto") -> Device:
         names = ", ".join(name for name in there if there[name])
         raise Problem(f"--train.device {device} is not available to this PyTorch; there is: {names}")
     return Device(device, precision == "bf16" or (precision == "auto" and bf16_is_fast(device)))
+
+
+def choose_for_use(config: TrainConfig) -> Device:
+    """The device for a finished run: the one it was trained on, or what there is where that is missing."""
+    try:
+        return choose(config.device, config.precision)
+    except Problem:
+        return choose("auto", config.precision)
 
 
 def bf16_is_fast(device: str) -> bool:

@@ -100,7 +100,10 @@ def measure(
     training = model.training
     model.eval()
     try:
-        with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with (
+            torch.random.fork_rng([device] if device.type == "cuda" else []),
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+        ):
             records = task.records(model, batches, context)
     finally:
         model.train(training)

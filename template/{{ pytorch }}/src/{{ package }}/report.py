@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from .check import count_parameters, latency_ms
 from .checkpoint import load_weights
-from .device import choose, describe
+from .device import choose_for_use, describe
 from .errors import Problem
 from .evaluation import Result, measure, summarise
 from .runs import load_config, load_environment
@@ -37,7 +37,9 @@ class Evaluation:
         if not (run / MODEL).exists():
             raise Problem(f"{run} has not finished training: go on with train --resume")
         self.environment = load_environment(run)
-        self.device = choose(self.config.train.device, self.config.train.precision)
+        self.device = choose_for_use(self.config.train)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         self.task: Task = self.config.task()
         if self.task.data_hash() != self.environment["data"]:
             raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
@@ -70,10 +72,11 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
     results: dict[str, Any] = {
         "status": "complete",
         "run": evaluation.run.name,
+        "steps": history[-1]["step"],
         "deliverables": deliverables(run_tests() if with_tests else None),
         "performance_metrics": performance(evaluation, history),
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
-        "validation": {"unit_tests": None, "leakage": None, "sealed_test_uses": 0, "reproducible": None},
+        "validation": {"unit_tests": None, "leakage": None, "sealed_test_uses": None, "reproducible": None},
     }
     if with_tests:
         results["validation"]["unit_tests"] = all(test["all_passing"] for test in results["deliverables"]["tests"])
@@ -216,7 +219,7 @@ def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
         "",
         f"# {PACKAGE.name}, run {results['run']}",
         "",
-        f"{figures['parameter_count']:,} parameters, trained for {config['train']['steps']} steps with seed "
+        f"{figures['parameter_count']:,} parameters, trained for {results['steps']} steps with seed "
         f"{config['seed']}; commit {evaluation.environment['commit'] or 'unknown'}.",
         "",
         "## Evaluation on the validation split",

@@ -8,6 +8,7 @@ the number of workers nor the number of processes changes what is drawn.
 import hashlib
 import os
 import random
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -86,13 +87,21 @@ class TrainingBatches(Dataset[Batch]):
         numbers = range(steps.start * micro_batches + rank, steps.stop * micro_batches, world)
         return iter(
             DataLoader(
-                self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin, worker_init_fn=_one_thread
+                self,
+                batch_size=None,
+                sampler=numbers,
+                num_workers=workers,
+                pin_memory=pin,
+                worker_init_fn=_start_worker,
             )
         )
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
+    # A terminal and a scheduler signal the whole process group; the trainer decides when its workers end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class EvaluationBatches:

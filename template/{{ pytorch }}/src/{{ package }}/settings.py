@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -21,7 +22,7 @@ class TrainConfig:
     batch: int
     """Examples in one optimizer step, over all micro-batches and processes."""
     micro_batch: int
-    """Examples in one forward pass; smaller needs less memory and gives the same result."""
+    """Examples in one forward pass; smaller needs less memory and, without dropout, gives the same up to rounding."""
     learning_rate: float
     """Peak learning rate of AdamW."""
     warmup: int
@@ -56,21 +57,19 @@ class TrainConfig:
     """Compile the model on CUDA."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch",
-            "micro_batch",
-            "validate_every",
-            "validation_batches",
-            "save_every",
-            "log_every",
-        ):
-            if getattr(self, name) < 1:
-                raise Problem(f"--train.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
-        if self.batch % self.micro_batch:
-            raise Problem(f"--train.batch {self.batch} must be a multiple of --train.micro-batch {self.micro_batch}")
-        if not 0 <= self.ema < 1:
-            raise Problem(f"--train.ema {self.ema} must be at least 0 and below 1")
+        counts = ("steps", "batch", "micro_batch", "validate_every", "validation_batches", "save_every", "log_every")
+        for name in counts:
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("warmup", "patience", "workers", "learning_rate", "final_learning_rate", "weight_decay"):
+            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or a number above it")
+        self._require("clip", self.clip > 0, "above 0 (inf does not clip)")
+        self._require("ema", 0 <= self.ema < 1, "at least 0 and below 1")
+        self._require("betas", all(0 <= beta < 1 for beta in self.betas), "at least 0 and below 1")
+        self._require("batch", self.batch % self.micro_batch == 0, f"a multiple of the micro-batch, {self.micro_batch}")
+
+    def _require(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise Problem(f"--train.{name.replace('_', '-')} {getattr(self, name)} must be {what}")
 
     @property
     def micro_batches(self) -> int:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .checkpoint import Checkpoints, Identity, save_weights, sync
+from .checkpoint import Checkpoints, Identity, save_weights, saving, sync
 from .device import Device
 from .display import Display
 from .distributed import World
@@ -121,6 +121,7 @@ class Trainer:
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.carry = [task.start(config.micro_batch, device.torch_device) for _ in range(self.micro_batches)]
         self.noise = generator(device.torch_device, 0)
+        self.logs: dict[str, Tensor] = {}
         self.progress = Progress()
         self.checkpoints = Checkpoints(run / "checkpoints", identity)
 
@@ -136,7 +137,7 @@ class Trainer:
 
         Raises:
             Interrupted: a signal asked to stop; everything is saved.
-            Problem: the loss is not finite, memory or disk is exhausted, or no checkpoint can be used.
+            Problem: the loss is not finite, the disk is full, or no checkpoint can be used.
         """
         self.restore()
         config, progress, world = self.config, self.progress, self.world
@@ -160,6 +161,8 @@ class Trainer:
                         self.save(tracker, best)
                     if step.stop:
                         raise Interrupted(signals.received or signal.SIGTERM, progress.step)
+                if signals.received:
+                    raise Interrupted(signals.received, progress.step)
         finally:
             if tracker:
                 tracker.close()
@@ -187,23 +190,20 @@ class Trainer:
         rate = learning_rate(config, self.progress.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        try:
-            totals = self.accumulate(network, batches, stop)
-            gradients = [p.grad for p in self.parameters if p.grad is not None]
-            summed_norm = torch.nn.utils.get_total_norm(gradients)
-            # One transfer to the host for all of them, since each waits for the device.
-            loss, weight, stops, norm = torch.stack((*self.world.sum(totals), summed_norm)).tolist()
-            # The data-parallel wrapper averages over processes what is a sum here.
-            scale = self.world.size / weight if weight else math.nan
-            loss, norm = loss * scale / self.world.size, norm * scale
-            if not math.isfinite(loss) or not math.isfinite(norm):
-                raise self.not_finite(loss, norm)
-            # Dividing by the weight and clipping are one pass over the gradients.
-            torch._foreach_mul_(gradients, scale * min(1.0, config.clip / (norm + 1e-6)))
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-        except torch.OutOfMemoryError as error:
-            raise self.out_of_memory() from error
+        totals = self.accumulate(network, batches, stop)
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        summed_norm = torch.nn.utils.get_total_norm(gradients)
+        # One transfer to the host for all of them, since each waits for the device.
+        loss, weight, stops, norm = torch.stack((*self.world.sum(totals), summed_norm)).tolist()
+        # The data-parallel wrapper averages over processes what is a sum here.
+        scale = self.world.size / weight if weight else math.nan
+        loss, norm = loss * scale / self.world.size, norm * scale
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise self.not_finite(loss, norm)
+        # Dividing by the weight and clipping are one pass over the gradients.
+        torch._foreach_mul_(gradients, scale * min(1.0, config.clip / (norm + 1e-6)))
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         if self.averaged:
             self.averaged.update_parameters(self.model)
         return Step(loss, norm, weight, rate, stops > 0)
@@ -213,11 +213,14 @@ class Trainer:
         step, device = self.progress.step, self.device
         totals = torch.zeros(3, device=device.torch_device)
         totals[2] = stop
+        self.logs = {}
         for local in range(self.micro_batches):
             number = step * self.config.micro_batches + local * self.world.size + self.world.rank
             reseed(key(self.seed, "step", number))
             self.noise.manual_seed(key(self.seed, "noise", number))
-            batch = {name: value.to(device.torch_device, non_blocking=True) for name, value in next(batches).items()}
+            # Only memory that CUDA pinned may be copied while the program goes on.
+            pinned = device.type == "cuda"
+            batch = {name: value.to(device.torch_device, non_blocking=pinned) for name, value in next(batches).items()}
             last = local == self.micro_batches - 1
             with nullcontext() if last or self.world.size == 1 else network.no_sync():
                 weight = self.task.weight(batch, self.carry[local])
@@ -225,6 +228,8 @@ class Trainer:
                     output = self.task.loss(network, batch, self.carry[local], Context(step, self.noise))
                 output.loss.backward()
             self.carry[local] = output.carry
+            for name, value in output.logs.items():
+                self.logs[name] = self.logs.get(name, 0) + value.detach()
             totals[0] += output.loss.detach()
             totals[1] += weight
         return totals
@@ -240,7 +245,7 @@ class Trainer:
             f"timing/{self.task.unit}_per_second": display.rate,
         }
         recent.clear()
-        return values
+        return values | {name: float(self.world.sum(value)) / step.weight for name, value in self.logs.items()}
 
     def validate(self, step: Step, values: dict[str, float], display: Display) -> bool:
         """Add the metrics of the validation split to `values`; whether the first is the best so far."""
@@ -259,7 +264,7 @@ class Trainer:
         name, metric = next(iter(metrics.items()))
         value = shared[f"validation/{name}"]
         sign = 1 if metric.higher_is_better else -1
-        best = progress.best is None or sign * value > sign * progress.best
+        best = math.isfinite(value) and (progress.best is None or sign * value > sign * progress.best)
         progress.best, progress.stale = (value, 0) if best else (progress.best, progress.stale + 1)
         display.validated(progress.step, step.loss, name, value, best)
         return best
@@ -301,29 +306,25 @@ class Trainer:
         """Leave the weights of the best checkpoint in the run."""
         if not self.world.first:
             return
-        name = self.checkpoints.best or self.checkpoints.names[0]
-        state = self.checkpoints.load(name, self.model, self.device.torch_device)
-        if self.averaged:
+        candidates = [name for name in (self.checkpoints.best, *self.checkpoints.names) if name]
+        state, remarks = self.checkpoints.load_first(candidates, self.model, self.device.torch_device)
+        for remark in remarks:
+            print(f"warning: {remark}; taking the weights of another checkpoint", file=sys.stderr)
+        if self.averaged and state:
             self.averaged.load_state_dict(state["averaged"])
         temporary = self.run / f"{MODEL}.tmp"
-        save_weights(self.evaluated, temporary)
-        sync(temporary)
-        temporary.replace(self.run / MODEL)
+        with saving(f"the weights to {self.run / MODEL}", "go on with train --resume"):
+            save_weights(self.evaluated, temporary)
+            sync(temporary)
+            temporary.replace(self.run / MODEL)
 
     def not_finite(self, loss: float, norm: float) -> Problem:
         last = self.checkpoints.last
         kept = f"{last} is kept" if last else "there was no checkpoint yet"
         return Problem(
             f"the loss is {loss} and the gradient's norm {norm} at step {self.progress.step + 1}; the optimizer step "
-            f"was not taken, and {kept}. Lower --train.learning-rate or lengthen --train.warmup; if it stays, "
-            "look for infinite values in the data, and for a division or a logarithm of zero in the loss"
-        )
-
-    def out_of_memory(self) -> Problem:
-        half = max(self.config.micro_batch // 2, 1)
-        return Problem(
-            f"out of memory on {self.device.type} at step {self.progress.step + 1}: set --train.micro-batch {half} "
-            "(the same result with less memory), or make the model smaller"
+            f"was not taken, and {kept}. In a new run, lower --train.learning-rate or lengthen --train.warmup; if it "
+            "stays, look for infinite values in the data, and for a division or a logarithm of zero in the loss"
         )
 
 

@@ -149,7 +149,8 @@ def _documents(file: Path, content: bytes) -> Iterable[str]:
 def _field(file: Path, number: int, line: bytes) -> str:
     try:
         text = json.loads(line)["text"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        text.encode()
+    except (ValueError, KeyError, TypeError, AttributeError):
         text = None
     if not isinstance(text, str):
         raise Problem(f'{file}, line {number}: expected an object with a string "text"')
@@ -160,7 +161,7 @@ def _parquet(file: Path) -> list[str]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise Problem(f"reading {file} needs pyarrow: pip install pyarrow") from None
+        raise Problem(f"reading {file} needs pyarrow: uv sync --extra parquet, or pip install pyarrow") from None
     try:
         return [str(text) for text in parquet.read_table(file, columns=["text"])["text"].to_pylist() if text]
     except (ArrowException, KeyError) as error:
@@ -201,8 +202,8 @@ def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
     count = sum(map(len, splits.values()))
     print(f"preparing {count} documents (once; kept in {folder})", file=sys.stderr)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
     try:
+        temporary.mkdir(parents=True)
         tokenizer = train_tokenizer(splits["train"], vocabulary)
         tokenizer.save(str(temporary / "tokenizer.json"))
         for split, documents in splits.items():
@@ -210,6 +211,8 @@ def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
             np.save(temporary / f"{split}.npy", encode(tokenizer, documents))
         temporary.rename(folder)
     except OSError as error:
+        if folder.exists():
+            return  # another training has prepared the same in the meantime
         raise Problem(f"cannot write the prepared text to {folder}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -53,6 +53,11 @@ class ModelConfig:
     """Recompute each block in the backward pass: less memory, about a third more time."""
 
     def __post_init__(self) -> None:
+        for name in ("context", "width", "layers", "heads", "kv_heads", "hidden"):
+            if getattr(self, name) < 1:
+                raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise Problem(f"--model.dropout {self.dropout} must be at least 0 and below 1")
         if self.width % (2 * self.heads):
             raise Problem(f"--model.width {self.width} must be a multiple of twice --model.heads {self.heads}")
         if self.heads % self.kv_heads:
@@ -155,5 +160,7 @@ class Predict:
     def __call__(self) -> None:
         from .predict import load
 
+        if self.temperature < 0 or self.tokens < 0:
+            raise Problem("--temperature and --tokens must be at least 0")
         model = load(self.run)
         print(model.complete(self.prompt, tokens=self.tokens, temperature=self.temperature, seed=self.seed))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .checkpoint import load_weights
 from .data import END
-from .device import choose
+from .device import choose_for_use
 from .errors import Problem
 from .model import Cache, Transformer
 from .runs import find, load_config
@@ -77,5 +77,5 @@ def load(run: str | Path | None = None) -> LanguageModel:
         raise Problem(f"{folder} has not finished training: go on with train --resume")
     model = Transformer(config.model)
     load_weights(model, folder / "model.safetensors")
-    device = choose(config.train.device if config.train.device != "cuda" else "auto")
+    device = choose_for_use(config.train)
     return LanguageModel(model.to(device.torch_device).eval(), Tokenizer.from_file(str(folder / "tokenizer.json")))
