@@ -100,7 +100,7 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
-    """Clipping, accumulation, weight decay and AdamW, written out; order and schedule are the engine's and tested there."""
+    """Clipping, accumulation, weight decay and AdamW, written out. Order and schedule have tests of their own."""
     task = LanguageModeling(DataConfig(path=text), CONFIG)
     config = TrainConfig(
         steps=12,

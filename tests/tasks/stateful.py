@@ -21,11 +21,26 @@ class Streams:
         return {"x": torch.sin(start + torch.arange(9) * 0.2)}
 
 
+class Recurrent(nn.Module):
+    """The state after each step, and the value that it predicts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.out = nn.GRUCell(1, 8), nn.Linear(8, 1)
+
+    def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        predicted = []
+        for value in x.unbind(1):
+            h = self.cell(value[:, None], h)
+            predicted.append(self.out(h)[:, 0])
+        return torch.stack(predicted, dim=1), h
+
+
 class Stateful(Task):
     """Predict the next value of a stream."""
 
     def model(self) -> nn.Module:
-        return nn.ModuleDict({"cell": nn.GRUCell(1, 8), "out": nn.Linear(8, 1)})
+        return Recurrent()
 
     def data(self, split: str) -> Streams:
         return Streams()
@@ -38,17 +53,15 @@ class Stateful(Task):
 
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         fresh = torch.rand(len(carry["age"]), generator=context.noise) < 0.1
-        h, loss = carry["h"] * ~fresh[:, None], torch.zeros(())
-        for t in range(8):
-            h = model["cell"](batch["x"][:, t, None], h)
-            loss = loss + (model["out"](h)[:, 0] - batch["x"][:, t + 1]).square().sum()
+        predicted, h = model(batch["x"][:, :-1], carry["h"] * ~fresh[:, None])
+        loss = (predicted - batch["x"][:, 1:]).square().sum()
         return Output(loss, {"h": h.detach(), "age": torch.where(fresh, 0, carry["age"] + 1)}, {})
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         errors = []
         for batch in loader:
-            h = model["cell"](batch["x"][:, 0, None], torch.zeros(len(batch["x"]), 8))
-            errors.append((model["out"](h)[:, 0] - batch["x"][:, 1]).square())
+            predicted, _ = model(batch["x"][:, :-1], torch.zeros(len(batch["x"]), 8))
+            errors.append((predicted - batch["x"][:, 1:]).square().mean(1))
         return {"error": torch.cat(errors)}
 
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
