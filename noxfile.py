@@ -11,14 +11,14 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "template", "updates", "oracles", "variants"]
+nox.options.sessions = ["lint", "template", "updates", "oracles", "mlflow", "variants"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 TEST = nox.project.dependency_groups(PROJECT, "test")
 VARIANTS: dict[str, dict[str, str]] = PROJECT["tool"]["seedbed"]["variants"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-TRACKERS = ("tensorboard", "wandb", "mlflow", "none")
+TRACKERS = ("tensorboard", "wandb", "none")
 
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
@@ -67,6 +67,15 @@ def oracles(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()))
     session.install("--editable", str(project), *TEST, "transformers>=4.50", "pyarrow")
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
+
+
+@nox.session
+def mlflow(session: nox.Session) -> None:
+    """The tracker that takes half a minute to import, without the tests that start many processes."""
+    project = _render(session, "transformer", Path(session.create_tmp()), tracker="mlflow")
+    session.install("--editable", str(project), "--group", f"{project / 'pyproject.toml'}:dev")
+    session.chdir(project)
+    session.run("pytest", "tests/test_tracking.py", "tests/test_mlflow.py", "tests/test_trainer.py", *session.posargs)
 
 
 @nox.session(python=FOUND)

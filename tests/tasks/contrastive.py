@@ -10,8 +10,7 @@ from common import train
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
-from transformer_demo.evaluation import Metric
-from transformer_demo.seam import Batch, Context, Output, Task
+from transformer_demo.seam import Batch, Context, Metric, Output, Task
 
 
 def gather(x: Tensor) -> Tensor:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from common import train
 from torch import Tensor, nn
-from transformer_demo.evaluation import Metric
-from transformer_demo.seam import Batch, Context, Output, Task
+from transformer_demo.seam import Batch, Context, Metric, Output, Task
 
 
 class Streams:

@@ -79,5 +79,7 @@ def world(device: str) -> Iterator[World]:
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield World(dist.get_rank(), size)
+        # The first process serves the others until the last of them is done.
+        dist.barrier()
     finally:
         dist.destroy_process_group()

@@ -1,7 +1,6 @@
 """Metrics with confidence intervals, beside the floors that give them meaning."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -9,21 +8,12 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from .seam import Task
+from .seam import Context, Metric, Task
+from .seeding import EvaluationBatches, generator, key
 
 RESAMPLES = 2000
 FEWEST = 10
 """With fewer independent examples than this, a bootstrap interval would be too narrow, and none is given."""
-
-
-class Metric(NamedTuple):
-    """A figure of merit on one split."""
-
-    value: float
-    per_example: Tensor | None
-    """One number for each independent example, with `value` as their mean; None where there is no such thing."""
-    higher_is_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,7 @@ def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str,
 
 @torch.no_grad()
 def measure(
-    task: "Task",
+    task: Task,
     model: nn.Module,
     split: str,
     size: int,
@@ -83,9 +73,6 @@ def measure(
     `bar` shows a progress bar where there is a terminal.
     The model's mode and the global generators are left as they were found.
     """
-    from .seam import Context
-    from .seeding import EvaluationBatches, generator, key
-
     device = next(model.parameters()).device
     context = Context(0, generator(device, key(seed, "evaluation", split)))
     loader = EvaluationBatches(task.data(split), size, device, limit)

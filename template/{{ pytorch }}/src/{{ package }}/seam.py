@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .evaluation import Metric
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -38,6 +36,15 @@ class Output(NamedTuple):
     """State for the next step, detached, with the slots of the micro-batch as leading dimension; {} for none."""
     logs: dict[str, Tensor]
     """Further scalars to record, summed like the loss."""
+
+
+class Metric(NamedTuple):
+    """A figure of merit on one split."""
+
+    value: float
+    per_example: Tensor | None
+    """One number for each independent example, with `value` as their mean; None where there is no such thing."""
+    higher_is_better: bool = False
 
 
 @runtime_checkable

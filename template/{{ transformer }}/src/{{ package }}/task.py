@@ -18,11 +18,10 @@ from torch.nn import functional as F
 
 from .config import DataConfig, ModelConfig
 from .data import END, Text, TextExamples, prepare
-from .evaluation import Metric
 from .floors import cached_floors
 from .model import Cache, Transformer
 from .predict import LanguageModel
-from .seam import Batch, Context, Output, Task
+from .seam import Batch, Context, Metric, Output, Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
