@@ -1,5 +1,6 @@
 """Data-parallel training under `torchrun`; in a single process everything here is the identity."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,4 +83,7 @@ def world(device: str) -> Iterator[World]:
         # The first process serves the others until the last of them is done.
         dist.barrier()
     finally:
+        # The wrapped model lies in reference cycles. What is left of them at the interpreter's end would still use the
+        # connection's threads, which can abort the process after all its work is done.
+        gc.collect()
         dist.destroy_process_group()
