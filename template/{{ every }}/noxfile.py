@@ -51,7 +51,7 @@ def update(session: nox.Session) -> None:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", check=False)
 
 
 def _require_clean_repository(session: nox.Session) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -51,12 +52,24 @@ class Evaluate:
 
     run: Positional[str | None] = None
     """The run folder; the latest where none is named."""
+    final: bool = False
+    """Open the sealed test split instead, once, and record it in ledger.jsonl."""
+    again: bool = False
+    """With --final: open it for other weights too; that is counted, and every later report says so."""
 
     def __call__(self) -> None:
-        from .report import Evaluation
+        from .evaluation import Result
+        from .report import Evaluation, evaluate_finally
         from .runs import find
 
-        show(Evaluation(find(self.run)).results)
+        if self.again and not self.final:
+            raise Problem("--again goes with --final: the validation split may be looked at as often as you like")
+        if not self.final:
+            show(Evaluation(find(self.run)).results)
+            return
+        entry, new = evaluate_finally(find(self.run), self.again)
+        print(f"{entry['run']} on the test split, {'now' if new else 'as it was'} recorded at {entry['time']}\n")
+        show({name: Result.of(values) for name, values in entry["results"].items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +95,26 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Measure a preset's speed, memory and utilisation on this machine, and say what bounds it."""
+
+    preset: Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")] = "default"
+    """The configuration to measure; the options below override it."""
+    compile: bool = False
+    """Compare with torch.compile on any device; on CUDA that is always done."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .device import choose
+        from .profiling import run
+        from .seeding import be_deterministic
+
+        be_deterministic()
+        for line in run(self.config, choose(self.config.train.device, self.config.train.precision), self.compile):
+            print(line)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write results.json, plots and the model card of a finished run."""
 
@@ -103,6 +136,21 @@ class Report:
         else:
             show(evaluation.results)
             print(f"\nreport: {evaluation.run / 'report'}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewModel:
+    """Write the skeleton of a second model and its tests, beside the first."""
+
+    name: Positional[str]
+    """What the model is called, such as my-net."""
+
+    def __call__(self) -> None:
+        from . import scaffold
+
+        module, tests = scaffold.new_model(self.name)
+        print(f"{module}\n{tests}\n\nFill the first; its tests pass already, and should go on passing.")
+        print(f"To train it, let model() in task.py return {scaffold.camel_case(module.stem)}, and run check.")
 
 
 def train(command: Train, world: "World") -> None:
@@ -176,11 +224,11 @@ def parse(arguments: Sequence[str]) -> Any:
     Raises:
         Problem: a value does not fit, or the options of a resumed run differ from the run's.
     """
-    commands: list[Any] = [Evaluate, Predict, Report]
-    kinds = [Annotated[kind, subcommand(kind.__name__.lower())] for kind in commands]
+    commands: dict[str, Any] = {"evaluate": Evaluate, "predict": Predict, "report": Report, "new-model": NewModel}
+    kinds = [Annotated[kind, subcommand(word)] for word, kind in commands.items()]
     name = arguments[0] if arguments else ""
-    config = starting_point(arguments) if name in ("train", "check") else PRESETS["default"]()
-    for kind in (Check, Train):
+    config = starting_point(arguments) if name in ("train", "check", "profile") else PRESETS["default"]()
+    for kind in (Profile, Check, Train):
         kinds.insert(0, Annotated[kind, subcommand(kind.__name__.lower(), default=kind(config=config))])
     program = Path(sys.argv[0]).name
     if program == "__main__.py":
@@ -188,7 +236,7 @@ def parse(arguments: Sequence[str]) -> Any:
     command = tyro.cli(Union[tuple(kinds)], prog=program, description=__doc__, args=arguments)  # type: ignore[call-overload]  # noqa: UP007
     if isinstance(command, Train) and command.resume:
         refuse_changes(command, config, arguments)
-    elif isinstance(command, Train | Check) and command.preset != config.preset:
+    elif isinstance(command, Train | Check | Profile) and command.preset != config.preset:
         raise Problem(f"name the preset before the options: {name} {command.preset} --field value")
     elif isinstance(command, Train) and command.run:
         raise Problem("--run goes with --resume: a new run names its folder itself")
@@ -207,11 +255,18 @@ def refuse_changes(command: Train, config: Config, arguments: Sequence[str]) -> 
         raise Problem(f"a resumed run keeps its configuration ({told}): leave the option out, or start a new run")
 
 
+def print_anything() -> None:
+    """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; a `Problem` becomes one line and exit code 1."""
     # Read when PyTorch is loaded: its threads then wait for each other asleep. Spinning, they slow a training down many
     # times as soon as anything else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    print_anything()
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
     except Problem as problem:

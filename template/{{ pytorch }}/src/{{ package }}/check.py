@@ -5,7 +5,7 @@ Each check returns what it found, and raises AssertionError with how far off it 
 
 import copy
 import math
-import time
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from . import budgets
 from .config import PRESETS, Config
-from .device import Device, choose, wait
+from .device import Device, choose, timings
 from .seam import Batch, Context, Task
 from .seeding import generator, key, reseed
 
@@ -259,19 +259,26 @@ def measured_budgets(config: Config, device: Device) -> Iterator[Finding]:
     yield Finding("latency budget", fits, what if fits else what + ": change the model's sizes in full() of config.py")
 
 
-@torch.no_grad()
 def latency_ms(task: Task, model: nn.Module, device: Device, repeats: int = 20) -> float:
     """Median time of a forward pass of one example, in milliseconds."""
-    subject = Subject(task, model, take(task, 1, device), 0)
+    times = forward_times(task, model, take(task, 1, device), device, seconds=0.0, fewest=repeats)
+    return 1000 * statistics.median(times)
+
+
+@torch.no_grad()
+def forward_times(
+    task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
+) -> list[float]:
+    """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
+    carry = task.start(len(next(iter(batch.values()))), device.torch_device)
+    context = Context(0, generator(device.torch_device, 0))
+
+    def once() -> None:
+        with device.autocast():
+            task.loss(model, batch, carry, context)
+
     training = model.training
     model.eval()
-    times = []
-    for _ in range(repeats + 3):
-        wait(device)
-        started = time.perf_counter()
-        with device.autocast():
-            subject.loss(model, subject.batch)
-        wait(device)
-        times.append(1000 * (time.perf_counter() - started))
+    times = timings(once, device, seconds=seconds, fewest=fewest)
     model.train(training)
-    return sorted(times[3:])[repeats // 2]
+    return times

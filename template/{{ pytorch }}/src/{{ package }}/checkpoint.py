@@ -1,9 +1,8 @@
-"""Checkpoints that are whole or absent, verified before use.
+"""Checkpoints that are whole or absent, verified before use; `storage.py` says what is in one.
 
     checkpoints/
-      step-200/model.safetensors   the weights
-      step-200/state.pt            the optimizer and everything else: tensors and builtins only
-      index.json                   which checkpoints there are, the best of them, and the files' SHA-256
+      step-200/     the files of one
+      index.json    which checkpoints there are, the best of them, and the files' SHA-256
 
 A checkpoint is written as `step-200.tmp`, synced to disk and renamed; then the index is replaced in one step. A crash
 at any moment leaves an index that names whole checkpoints. The last two and the best are kept, so that a damaged one
@@ -13,22 +12,24 @@ has a predecessor.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from .errors import Problem
+from .processes import Processes
 from .settings import fingerprint
-from .splits import write_atomically
+from .splits import replace, write_atomically
 
-WEIGHTS, STATE = "model.safetensors", "state.pt"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,74 +40,20 @@ class Identity:
     data: str
 
 
-class Checkpoints:
-    """The checkpoints of one run."""
+class Trained(NamedTuple):
+    """What training changes, and a checkpoint brings back in place."""
 
-    def __init__(self, folder: Path, identity: Identity) -> None:
-        self.folder, self.identity = folder, identity
-        self.index: dict[str, Any] = self._read_index()
+    model: nn.Module
+    optimizer: Optimizer
+    averaged: AveragedModel | None = None
 
-    def save(self, step: int, model: nn.Module, state: dict[str, Any], best: bool) -> None:
-        """Write the checkpoint of `step`, then forget the ones that are no longer needed.
 
-        Raises:
-            Problem: the disk is full or not writable; the earlier checkpoints are untouched.
-        """
-        name = f"step-{step}"
-        temporary = self.folder / f"{name}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        go_on = f"go on from {self.last or 'the start'} with train --resume"
-        try:
-            with saving(f"the checkpoint of step {step} in {self.folder}", go_on):
-                temporary.mkdir(parents=True)
-                save_weights(model, temporary / WEIGHTS)
-                torch.save(state, temporary / STATE)
-                files = {file.name: fingerprint(file) for file in temporary.iterdir()}
-                for path in (*temporary.iterdir(), temporary):
-                    sync(path)
-                shutil.rmtree(self.folder / name, ignore_errors=True)
-                temporary.rename(self.folder / name)
-                sync(self.folder)
-                self._write_index(name, files, best)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        self._prune()
+class Index:
+    """Which checkpoints a run has."""
 
-    def load(self, name: str, model: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Put the weights of a checkpoint into `model` and return the rest of its state.
-
-        Raises:
-            Problem: it is damaged, or belongs to another configuration or other data.
-        """
-        folder = self.folder / name
-        for file, digest in self.index["checkpoints"][name]["files"].items():
-            if not (folder / file).is_file() or fingerprint(folder / file) != digest:
-                raise Problem(f"{folder / file} is damaged")
-        load_weights(model, folder / WEIGHTS)
-        state: dict[str, Any] = torch.load(folder / STATE, map_location=device, weights_only=True)
-        return state
-
-    def load_last(self, model: nn.Module, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
-        """The state of the newest undamaged checkpoint, and a remark for every damaged one.
-
-        Raises:
-            Problem: there are checkpoints, and all of them are damaged.
-        """
-        return self.load_first(self.names, model, device)
-
-    def load_first(
-        self, names: list[str], model: nn.Module, device: torch.device
-    ) -> tuple[dict[str, Any] | None, list[str]]:
-        """The state of the first of these checkpoints that is undamaged; see `load_last`."""
-        remarks: list[str] = []
-        for name in names:
-            try:
-                return self.load(name, model, device), remarks
-            except Problem as problem:
-                remarks.append(str(problem))
-        if remarks:
-            raise Problem(f"no checkpoint can be used: {'; '.join(remarks)}. Start a new run with train")
-        return None, remarks
+    def __init__(self, folder: Path, identity: Identity, world: Processes) -> None:
+        self.folder, self.identity, self.world = folder, identity, world
+        self.index: dict[str, Any] = self._read()
 
     @property
     def names(self) -> list[str]:
@@ -122,12 +69,72 @@ class Checkpoints:
         best: str | None = self.index["best"]
         return best
 
-    def _read_index(self) -> dict[str, Any]:
+    @contextmanager
+    def writing(self, step: int) -> Iterator[Path]:
+        """A folder to write the checkpoint of `step` into, and then to `publish`.
+
+        Raises:
+            Problem: the disk is full or not writable; the earlier checkpoints are untouched.
+        """
+        temporary = self.folder / f"step-{step}.tmp"
+        go_on = f"go on from {self.last or 'the start'} with train --resume"
+        self._remove(temporary)
+        try:
+            with saving(f"the checkpoint of step {step} in {self.folder}", go_on):
+                if self.world.first:
+                    temporary.mkdir(parents=True)
+                yield temporary
+        finally:
+            self._remove(temporary)
+
+    def publish(self, temporary: Path, files: dict[str, str], best: bool) -> None:
+        """Give a written checkpoint its name and put it into the index; forget those that are no longer needed."""
+        name = temporary.stem
+        index = self._with(name, files, best)
+        if self.world.first:
+            for path in (*temporary.iterdir(), temporary):
+                sync(path)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            replace(temporary, self.folder / name)
+            sync(self.folder)
+            write_atomically(self.folder / "index.json", json.dumps(index, indent=1) + "\n")
+        self.index = index
+        for folder in self.folder.glob("step-*"):
+            if folder.name not in index["checkpoints"]:
+                self._remove(folder)
+
+    def verified(self, name: str) -> Path:
+        """The folder of a checkpoint.
+
+        Raises:
+            Problem: its files are not what they were.
+        """
+        files = self.index["checkpoints"][name]["files"]
+        refuse(damaged(self.folder / name, files.items()))
+        return self.folder / name
+
+    def first_whole(self, names: list[str], load: Callable[[str], T]) -> tuple[T | None, list[str]]:
+        """What `load` makes of the first of these checkpoints that is undamaged, and a remark for every damaged one.
+
+        Raises:
+            Problem: there are checkpoints, and all of them are damaged.
+        """
+        remarks: list[str] = []
+        for name in names:
+            try:
+                return load(name), remarks
+            except Problem as problem:
+                remarks.append(str(problem))
+        if remarks:
+            raise Problem(f"no checkpoint can be used: {'; '.join(remarks)}. Start a new run with train")
+        return None, remarks
+
+    def _read(self) -> dict[str, Any]:
         file = self.folder / "index.json"
         if not file.exists():
             return {"identity": vars(self.identity), "best": None, "checkpoints": {}}
         try:
-            index: dict[str, Any] = json.loads(file.read_text())
+            index: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             belongs = Identity(**index["identity"])
         except (ValueError, KeyError, TypeError) as error:
             raise Problem(f"{file} is damaged ({error}): restore it, or start a new run with train") from error
@@ -137,18 +144,30 @@ class Checkpoints:
             raise Problem(f"{self.folder} belongs to other data than today's: restore them, or start a new run")
         return index
 
-    def _write_index(self, name: str, files: dict[str, str], best: bool) -> None:
+    def _with(self, name: str, files: dict[str, str], best: bool) -> dict[str, Any]:
+        """The index with one checkpoint more, and without those that are then not needed."""
         checkpoints = self.index["checkpoints"] | {name: {"files": files}}
         index = self.index | {"best": name if best else self.best, "checkpoints": checkpoints}
         kept = {index["best"], *sorted(checkpoints, key=lambda name: int(name.removeprefix("step-")))[-2:]}
         index["checkpoints"] = {name: entry for name, entry in checkpoints.items() if name in kept}
-        write_atomically(self.folder / "index.json", json.dumps(index, indent=1) + "\n")
-        self.index = index
+        return index
 
-    def _prune(self) -> None:
-        for folder in self.folder.glob("step-*"):
-            if folder.name not in self.index["checkpoints"]:
-                shutil.rmtree(folder, ignore_errors=True)
+    def _remove(self, folder: Path) -> None:
+        if self.world.first:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def damaged(folder: Path, files: Iterable[tuple[str, str]]) -> list[Path]:
+    """Those of the files, given with their checksums, that are missing or hold something else."""
+    return [
+        folder / name for name, digest in files if not (folder / name).is_file() or fingerprint(folder / name) != digest
+    ]
+
+
+def refuse(files: list[Path]) -> None:
+    """Raise a Problem where there are damaged files."""
+    if files:
+        raise Problem(f"{files[0]} is damaged")
 
 
 @contextmanager
@@ -161,8 +180,14 @@ def saving(what: str, go_on: str) -> Iterator[None]:
 
 
 def save_weights(model: nn.Module, file: Path) -> None:
-    """Write a model's weights as safetensors; tensors that share memory are written once."""
-    save_model(model, str(file))
+    """Write a model's weights as safetensors, whole or not at all; tensors that share memory are written once."""
+    temporary = file.with_name(f"{file.name}.tmp")
+    try:
+        save_model(model, str(temporary))
+        sync(temporary)
+        replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_weights(model: nn.Module, file: Path) -> None:
@@ -179,10 +204,14 @@ def load_weights(model: nn.Module, file: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    if os.name == "nt" and path.is_dir():
+    """Wait until a file, or a folder's list of names, is on the disk; Windows opens no folder, and syncs no list."""
+    folder = path.is_dir()
+    try:
+        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except PermissionError:
+        if not folder:
+            raise
         return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,11 +1,20 @@
 """Where to compute, and in which precision."""
 
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 
 from .errors import Problem
 from .settings import TrainConfig
+
+WARM_UP = 3
+"""Calls before the clock counts: the first ones allocate memory and choose kernels."""
+MOST = 200
+"""Calls that are enough, however short they are."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,36 @@ def describe(device: Device) -> str:
     return str(torch.cpu.get_capabilities().get("cpu_name", "CPU")) if device.type == "cpu" else "Apple GPU"
 
 
+def compiles(device: Device) -> bool:
+    """Whether to compile the model: on CUDA where Triton is there. PyTorch's build for Windows comes without it."""
+    if device.type != "cuda":
+        return False
+    if find_spec("triton") is None:
+        print("training without torch.compile, which is slower: Triton is not installed", file=sys.stderr)
+        return False
+    return True
+
+
 def wait(device: Device) -> None:
     """Let everything that was started on the device finish."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def timings(action: Callable[[], object], device: Device, *, seconds: float, fewest: int = 5) -> list[float]:
+    """Seconds that each call takes, with everything that it starts on the device.
+
+    It is called for about `seconds`, at least `fewest` times, and at most `MOST` times where that is more.
+    """
+    for _ in range(WARM_UP):
+        action()
+    times: list[float] = []
+    while len(times) < fewest or (len(times) < MOST and sum(times) < seconds):
+        wait(device)
+        started = time.perf_counter()
+        action()
+        wait(device)
+        times.append(time.perf_counter() - started)
+    return times

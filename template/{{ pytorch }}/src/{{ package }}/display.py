@@ -28,7 +28,7 @@ class Display:
             disable=not (shown and self.console.is_terminal),
         )
         self.row = self.bar.add_task("training", total=steps, completed=step, loss=float("nan"), rate="")
-        self.first_step, self.started = step, time.monotonic()
+        self.first_step, self.started = step, time.perf_counter()
         self.updated = 0.0
         self.counted = 0.0
 
@@ -44,12 +44,12 @@ class Display:
     @property
     def rate(self) -> float:
         """Units of the task a second, since this process began to train."""
-        return self.counted / max(time.monotonic() - self.started, 1e-9)
+        return self.counted / max(time.perf_counter() - self.started, 1e-9)
 
     def update(self, step: int, loss: float, weight: float) -> None:
         """One more step was taken, which counted `weight` units."""
         self.counted += weight
-        now = time.monotonic()
+        now = time.perf_counter()
         if now - self.updated >= SECONDS_BETWEEN_UPDATES and not self.bar.disable:
             self.updated = now
             self.bar.update(self.row, completed=step, loss=loss, rate=f"{self.rate:,.0f} {self.unit}/s")
@@ -59,7 +59,7 @@ class Display:
         """A validation was made."""
         if not self.shown:
             return
-        remaining = (self.steps - step) * (time.monotonic() - self.started) / max(step - self.first_step, 1)
+        remaining = (self.steps - step) * (time.perf_counter() - self.started) / max(step - self.first_step, 1)
         line = f"step {step}/{self.steps}  loss {loss:.3f}  {name.replace('_', ' ')} {value:.3f}{' *' if best else ''}"
         if self.bar.disable:
             line += f"  {self.rate:,.0f} {self.unit}/s  {remaining:.0f} s left"

@@ -1,6 +1,7 @@
 """Metrics with confidence intervals, beside the floors that give them meaning."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,11 @@ class Result:
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Result":
+        """What `as_dict` gave, also after JSON."""
+        return cls(**values | {"ci95": tuple(values["ci95"]) if values["ci95"] else None})
 
 
 def interval(per_example: Tensor, seed: int = 0) -> tuple[float, float]:

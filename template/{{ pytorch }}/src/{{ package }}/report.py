@@ -13,29 +13,29 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
+from . import ledger
 from .check import count_parameters, latency_ms
 from .checkpoint import load_weights
 from .device import choose_for_use, describe
 from .errors import Problem
 from .evaluation import Result, measure, summarise
-from .runs import load_config, load_environment
+from .runs import load_config, load_environment, weights_of
 from .seam import Context, Task
 from .seeding import generator, key
-from .splits import write_atomically
+from .settings import fingerprint
+from .splits import replace, write_atomically
 from .tracking import read
-from .trainer import MODEL
 
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent.parent
 
 
 class Evaluation:
-    """A finished run, measured on the validation split."""
+    """A finished run, measured on a split."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, split: str = "validation") -> None:
         self.run, self.config = run, load_config(run)
-        if not (run / MODEL).exists():
-            raise Problem(f"{run} has not finished training: go on with train --resume")
+        weights = weights_of(run)
         self.environment = load_environment(run)
         self.device = choose_for_use(self.config.train)
         if self.device.type == "cuda":
@@ -44,24 +44,45 @@ class Evaluation:
         if self.task.data_hash() != self.environment["data"]:
             raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
         self.model = self.task.model().to(self.device.torch_device)
-        load_weights(self.model, run / MODEL)
+        load_weights(self.model, weights)
         self.model.eval()
         self.records, metrics = measure(
             self.task,
             self.model,
-            "validation",
+            split,
             self.config.train.micro_batch,
             seed=self.config.seed,
             bf16=self.device.bf16,
             bar=True,
         )
-        self.results = summarise(metrics, self.task.floors())
+        self.results = summarise(metrics, self.task.floors(split))
 
     @cached_property
     def examples(self) -> str:
         """What the model says, the same at each call."""
         seed = key(self.config.seed, "examples")
         return self.task.examples(self.model, Context(0, generator(self.device.torch_device, seed)))
+
+
+def evaluate_finally(run: Path, again: bool) -> tuple[dict[str, Any], bool]:
+    """The ledger's entry for a run's weights on the sealed test split, and whether the split was opened for it now.
+
+    Raises:
+        Problem: it was opened for other weights before, and `again` does not allow it once more.
+    """
+    environment = load_environment(run)
+    identity = {
+        "run": run.name,
+        "commit": environment["commit"],
+        "config": fingerprint(run / "config.json"),
+        "data": environment["data"],
+        "weights": fingerprint(weights_of(run)),
+    }
+
+    def measured() -> dict[str, Any]:
+        return {name: result.as_dict() for name, result in Evaluation(run, ledger.SEALED).results.items()}
+
+    return ledger.final(identity, measured, again)
 
 
 def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
@@ -76,7 +97,12 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
         "deliverables": deliverables(run_tests() if with_tests else None),
         "performance_metrics": performance(evaluation, history),
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
-        "validation": {"unit_tests": None, "leakage": None, "sealed_test_uses": None, "reproducible": None},
+        "validation": {
+            "unit_tests": None,
+            "leakage": None,
+            "sealed_test_uses": ledger.uses(evaluation.environment["data"]),
+            "reproducible": None,
+        },
     }
     if with_tests:
         results["validation"]["unit_tests"] = all(test["all_passing"] for test in results["deliverables"]["tests"])
@@ -96,8 +122,8 @@ def deliverables(tests: dict[str, Any] | None) -> dict[str, Any]:
         "code_files": [
             {
                 "path": (name := file.relative_to(PROJECT).as_posix()),
-                "description": (ast.get_docstring(ast.parse(file.read_text())) or "").split("\n")[0],
-                "loc": sum(1 for line in file.read_text().splitlines() if line.strip()),
+                "description": (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n")[0],
+                "loc": sum(1 for line in file.read_text(encoding="utf-8").splitlines() if line.strip()),
                 "tested": coverage[name] > 0 if name in coverage else None,
             }
             for file in modules
@@ -141,7 +167,7 @@ def run_tests() -> dict[str, Any]:
         subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, check=False)
         if not outcome.exists():
             raise Problem("the tests did not run: install the development tools (uv sync, or pip install --group dev)")
-        files = json.loads(coverage.read_text())["files"] if coverage.exists() else {}
+        files = json.loads(coverage.read_text(encoding="utf-8"))["files"] if coverage.exists() else {}
         return {
             "coverage": {
                 Path(name).as_posix(): round(file["summary"]["percent_covered"], 1) for name, file in files.items()
@@ -189,7 +215,7 @@ def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
     right.plot(*zip(*validation, strict=True), marker="o", label="validation, while training")
     low, high = result.ci95 or (result.value, result.value)
     error = [[result.value - low], [high - result.value]]
-    label = "validation, all of it, with its 95 % interval"
+    label = "validation, all of it" + (", with its 95 % interval" if result.ci95 else "")
     right.errorbar(
         [history[-1]["step"]], [result.value], error, color="black", fmt="o", capsize=3, zorder=3, label=label
     )
@@ -206,7 +232,7 @@ def save(figure: Figure, file: Path) -> None:
     """Write a plot, whole or not at all."""
     temporary = file.with_suffix(".tmp")
     figure.savefig(temporary, format="png", dpi=150)
-    temporary.replace(file)
+    replace(temporary, file)
 
 
 def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
@@ -220,7 +246,8 @@ def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
         f"# {PACKAGE.name}, run {results['run']}",
         "",
         f"{figures['parameter_count']:,} parameters, trained for {results['steps']} steps with seed "
-        f"{config['seed']}; commit {evaluation.environment['commit'] or 'unknown'}.",
+        f"{config['seed']}; processes: {evaluation.environment['processes']}; "
+        f"commit {evaluation.environment['commit'] or 'unknown'}.",
         "",
         "## Evaluation on the validation split",
         "",
@@ -246,7 +273,8 @@ def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
         "## Limitations",
         "",
         "To be written by the owner. The figures above were measured on the validation split, which also chose the "
-        "checkpoint; they are therefore a little optimistic.",
+        "checkpoint; they are therefore a little optimistic. The sealed test split of these data was opened "
+        f"{results['validation']['sealed_test_uses']} times.",
         "",
     ]
     return "\n".join(lines)

@@ -20,28 +20,36 @@ from .device import Device, describe
 from .distributed import World
 from .errors import Problem
 from .settings import from_json, to_json
+from .splits import replace, write_atomically
 
 RUNS = Path("runs")
+MODEL = "model.safetensors"
 WORKERS_LINGER = 8
 """Seconds that the workers of a killed training may outlive it, and keep its lock."""
 
 
 def create(config: Config, environment: dict[str, Any]) -> Path:
     """A new run folder that holds its configuration and environment from the moment it can be seen."""
-    name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.preset}"
-    number = 1
-    while (run := RUNS / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
+    run = unused(RUNS, config.preset)
     temporary = RUNS / f".{run.name}.tmp"
     try:
         temporary.mkdir(parents=True)
-        (temporary / "config.json").write_text(to_json(config) + "\n")
-        (temporary / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
-        temporary.rename(run)
+        write_atomically(temporary / "config.json", to_json(config) + "\n")
+        write_atomically(temporary / "environment.json", json.dumps(environment, indent=2) + "\n")
+        replace(temporary, run)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise Problem(f"cannot create {run}: {error.strerror or error}") from error
     return run
+
+
+def unused(parent: Path, preset: str) -> Path:
+    """A path in `parent` that is named after the time and the preset, and is not taken."""
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-{preset}"
+    number = 1
+    while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return folder
 
 
 def find(run: str | None) -> Path:
@@ -61,10 +69,21 @@ def find(run: str | None) -> Path:
     return folders[-1]
 
 
+def weights_of(run: Path) -> Path:
+    """The file with the weights of a finished run.
+
+    Raises:
+        Problem: it has not finished.
+    """
+    if not (run / MODEL).exists():
+        raise Problem(f"{run} has not finished training: go on with train --resume")
+    return run / MODEL
+
+
 def load_config(run: Path) -> Config:
     """The configuration that a run was started with."""
     try:
-        return from_json(Config, (run / "config.json").read_text())
+        return from_json(Config, (run / "config.json").read_text(encoding="utf-8"))
     except Problem as problem:
         raise Problem(f"{run / 'config.json'}: {problem}") from problem
 
@@ -72,7 +91,7 @@ def load_config(run: Path) -> Config:
 def load_environment(run: Path) -> dict[str, Any]:
     """Where a run was started."""
     try:
-        environment: dict[str, Any] = json.loads((run / "environment.json").read_text())
+        environment: dict[str, Any] = json.loads((run / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Problem(f"{run / 'environment.json'} cannot be read: {error}") from error
     return environment
@@ -105,16 +124,11 @@ def restore_environment(run: Path, device: Device, world: World, data: str) -> N
     recorded = load_environment(run)
     if recorded["data"] != data:
         raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
-    if recorded["processes"] != world.size:
-        count = recorded["processes"]
-        how = f"torchrun --nproc-per-node {count} -m {__package__}" if count > 1 else f"python -m {__package__}"
-        raise Problem(
-            f"{run} was started with {count} processes, not {world.size}: resume it with {how} train --resume"
-        )
     before = Device(recorded["device"], recorded["bf16"])
     if device != before:
         now = f"{device.type} in {device.precision}"
         raise Problem(f"{run} was started on {before.type} in {before.precision}, and this is {now}: start a new run")
+    world.goes_on(run, recorded["processes"])
     torch.set_num_threads(recorded["threads"])
 
 
@@ -124,7 +138,7 @@ def commit() -> str | None:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             cwd=Path(__file__).parent,
             check=False,
         )

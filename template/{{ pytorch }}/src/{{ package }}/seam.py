@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .ledger import sealed
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -67,6 +69,12 @@ class Task:
     """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
     one micro-batch on each process."""
 
+    def __init_subclass__(cls) -> None:
+        """Seal the test split: what trains cannot reach it."""
+        super().__init_subclass__()
+        if "data" in vars(cls):
+            cls.data = sealed(cls.data)  # type: ignore[method-assign]
+
     def model(self) -> nn.Module:
         """A freshly initialised model with everything that is trained in it."""
         raise NotImplementedError
@@ -80,7 +88,7 @@ class Task:
         ]
 
     def data(self, split: str) -> Examples:
-        """The examples of `train`, `validation` or `test`."""
+        """The examples of `train`, `validation` or `test`; the last is sealed until `evaluate --final`."""
         raise NotImplementedError
 
     def data_hash(self) -> str:
@@ -110,8 +118,8 @@ class Task:
         """The figures of merit. The first decides which checkpoint is the best."""
         raise NotImplementedError
 
-    def floors(self) -> dict[str, float]:
-        """What simple methods reach on the validation split, in the first metric."""
+    def floors(self, split: str) -> dict[str, float]:
+        """What simple methods, fitted to the training split, reach on a split, in the first metric."""
         raise NotImplementedError
 
     def picture(self, records: dict[str, Tensor]) -> "Figure":
@@ -124,6 +132,13 @@ class Task:
 
     def expected_loss(self) -> float | None:
         """Loss per unit of weight of an untrained model, where theory gives it."""
+        return None
+
+    def flops(self) -> float | None:
+        """Floating-point operations of a forward pass, per unit of weight; None leaves it to PyTorch to count them.
+
+        A multiplication and an addition are two. A backward pass takes twice as many.
+        """
         return None
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:

@@ -6,6 +6,7 @@ a group lies on the same side. `data.lock.json` records what the data were; late
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from .settings import fingerprint
 
 SPLITS = ("train", "validation", "test")
 LOCK = Path("data.lock.json")
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between two attempts to rename."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def lock(source: str, entries: list[Entry], file: Path = LOCK) -> str:
     listed = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.path)]
     digest = fingerprint(json.dumps(listed))
     try:
-        locks = json.loads(file.read_text()) if file.exists() else {}
+        locks = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         recorded = locks.get(source)
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
         raise Problem(f"{file} is not valid JSON: restore it, or delete it to record the data anew") from None
@@ -63,13 +66,25 @@ def write_atomically(file: Path, text: str) -> None:
     """Replace a file's content so that a crash leaves the old text or the new, never a part."""
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as handle:
+        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.replace(file)
+        replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename, over what is there. On Windows a virus scanner may hold a new file for a moment: then try again."""
+    for pause in PAUSES:
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    source.replace(target)
 
 
 def _changes(old: list[dict[str, object]], new: list[dict[str, object]]) -> str:

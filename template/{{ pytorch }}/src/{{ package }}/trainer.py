@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -23,20 +22,19 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .checkpoint import Checkpoints, Identity, save_weights, saving, sync
-from .device import Device
+from .checkpoint import Identity, Trained, save_weights, saving
+from .device import Device, compiles
 from .display import Display
 from .distributed import World
 from .errors import Interrupted, Problem
 from .evaluation import measure
-from .seam import Batch, Context, Task
+from .runs import MODEL
+from .seam import Batch, Context, Output, Task
 from .seeding import TrainingBatches, generator, key, reseed
 from .settings import TrainConfig
+from .storage import Checkpoints
 from .tracking import Tracker
-
-MODEL = "model.safetensors"
 
 
 class Signals:
@@ -109,8 +107,9 @@ class Trainer:
         self.device, self.world = device, world
         self.micro_batches = config.micro_batches // world.size
         reseed(key(seed, "initialisation"))
-        self.model = task.model().to(device.torch_device)
-        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
+        self.model = task.model()
+        self.averaged = world.average(self.model, config.ema, device.torch_device) if config.ema else None
+        self.wrapped = world.wrap(self.model, device.torch_device)
         self.optimizer = torch.optim.AdamW(
             task.groups(self.model),
             lr=config.learning_rate,
@@ -123,7 +122,12 @@ class Trainer:
         self.noise = generator(device.torch_device, 0)
         self.logs: dict[str, Tensor] = {}
         self.progress = Progress()
-        self.checkpoints = Checkpoints(run / "checkpoints", identity)
+        self.checkpoints = Checkpoints(run / "checkpoints", identity, world)
+
+    @property
+    def trained(self) -> Trained:
+        """What the checkpoints hold, besides the carry and the progress."""
+        return Trained(self.model, self.optimizer, self.averaged)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -169,9 +173,8 @@ class Trainer:
         self.finish()
 
     def network(self) -> Any:
-        """The model as it is called in training: compiled on CUDA, and wrapped where several processes train it."""
-        network = self.world.wrap(self.model, self.device.torch_device)
-        return torch.compile(network) if self.config.compile and self.device.type == "cuda" else network
+        """The model as it is called in training: wrapped where several processes train it, and compiled on CUDA."""
+        return self.world.compile(self.wrapped) if self.config.compile and compiles(self.device) else self.wrapped
 
     def batches(self) -> Iterator[Batch]:
         """This process's micro-batches from the present step on."""
@@ -192,7 +195,7 @@ class Trainer:
             group["lr"] = rate
         totals = self.accumulate(network, batches, stop)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        summed_norm = torch.nn.utils.get_total_norm(gradients)
+        summed_norm = self.world.norm(gradients)
         # One transfer to the host for all of them, since each waits for the device.
         loss, weight, stops, norm = torch.stack((*self.world.sum(totals), summed_norm)).tolist()
         # The data-parallel wrapper averages over processes what is a sum here.
@@ -222,17 +225,25 @@ class Trainer:
             pinned = device.type == "cuda"
             batch = {name: value.to(device.torch_device, non_blocking=pinned) for name, value in next(batches).items()}
             last = local == self.micro_batches - 1
-            with nullcontext() if last or self.world.size == 1 else network.no_sync():
+            with self.world.accumulating(network, last):
                 weight = self.task.weight(batch, self.carry[local])
-                with device.autocast():
-                    output = self.task.loss(network, batch, self.carry[local], Context(step, self.noise))
-                output.loss.backward()
+                output = self.forward(network, batch, self.carry[local])
+                self.backward(output.loss)
             self.carry[local] = output.carry
             for name, value in output.logs.items():
                 self.logs[name] = self.logs.get(name, 0) + value.detach()
             totals[0] += output.loss.detach()
             totals[1] += weight
         return totals
+
+    def forward(self, network: Any, batch: Batch, carry: dict[str, Tensor]) -> Output:
+        """The loss of one micro-batch."""
+        with self.device.autocast():
+            return self.task.loss(network, batch, carry, Context(self.progress.step, self.noise))
+
+    def backward(self, loss: Tensor) -> None:
+        """Add its gradients to those of the step."""
+        loss.backward()
 
     def record(self, step: Step, display: Display) -> dict[str, float]:
         """The mean loss since the last record, and the state of the optimization."""
@@ -276,47 +287,39 @@ class Trainer:
     def save(self, tracker: Tracker | None, best: bool) -> None:
         """Write a checkpoint, after the records that lead up to it."""
         carry = self.world.gather([{name: value.cpu() for name, value in slots.items()} for slots in self.carry])
-        if not tracker:
-            return
-        tracker.flush()
-        state = {
-            "optimizer": self.optimizer.state_dict(),
-            "averaged": self.averaged.state_dict() if self.averaged else {},
-            "carry": carry,
-            "progress": asdict(self.progress),
-        }
-        self.checkpoints.save(self.progress.step, self.model, state, best)
+        if tracker:
+            tracker.flush()
+        self.checkpoints.save(
+            self.progress.step, self.trained, {"carry": carry, "progress": asdict(self.progress)}, best
+        )
 
     def restore(self) -> None:
         """Go back to the newest checkpoint that is whole; to the start where there is none."""
-        state, remarks = self.checkpoints.load_last(self.model, self.device.torch_device)
+        device, checkpoints = self.device.torch_device, self.checkpoints
+        state, remarks = checkpoints.first_whole(
+            checkpoints.names, lambda name: checkpoints.load(name, self.trained, device)
+        )
         for remark in remarks if self.world.first else ():
             print(f"warning: {remark}; going back to the checkpoint before it", file=sys.stderr)
         if state is None:
             return
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.averaged:
-            self.averaged.load_state_dict(state["averaged"])
-        device = self.device.torch_device
-        carry = state["carry"][self.world.rank]
-        self.carry = [{name: value.to(device) for name, value in slots.items()} for slots in carry]
+        # Micro-batch m of a step belongs to process m % size, and that many processes saved this.
+        carry, size = state["carry"], len(state["carry"])
+        mine = [carry[m % size][m // size] for m in range(self.world.rank, self.config.micro_batches, self.world.size)]
+        self.carry = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
         self.progress = Progress(**state["progress"])
 
     def finish(self) -> None:
         """Leave the weights of the best checkpoint in the run."""
         if not self.world.first:
             return
-        candidates = [name for name in (self.checkpoints.best, *self.checkpoints.names) if name]
-        state, remarks = self.checkpoints.load_first(candidates, self.model, self.device.torch_device)
+        model, checkpoints = self.task.model(), self.checkpoints
+        candidates = [name for name in (checkpoints.best, *checkpoints.names) if name]
+        _, remarks = checkpoints.first_whole(candidates, lambda name: checkpoints.load_evaluated(name, model))
         for remark in remarks:
             print(f"warning: {remark}; taking the weights of another checkpoint", file=sys.stderr)
-        if self.averaged and state:
-            self.averaged.load_state_dict(state["averaged"])
-        temporary = self.run / f"{MODEL}.tmp"
         with saving(f"the weights to {self.run / MODEL}", "go on with train --resume"):
-            save_weights(self.evaluated, temporary)
-            sync(temporary)
-            temporary.replace(self.run / MODEL)
+            save_weights(model, self.run / MODEL)
 
     def not_finite(self, loss: float, norm: float) -> Problem:
         last = self.checkpoints.last

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from .errors import Problem
 from .seam import Batch
 from .settings import fingerprint
-from .splits import SPLITS, Entry, lock, split_of
+from .splits import SPLITS, Entry, lock, replace, split_of
 
 CACHE = Path(".cache")
 END = "<|endoftext|>"
@@ -38,6 +39,17 @@ class TextExamples:
 
     def __init__(self, tokens: np.ndarray, context: int) -> None:
         self.tokens, self.context = tokens, context
+
+    @classmethod
+    def load(cls, file: Path | str, context: int) -> "TextExamples":
+        """The windows of a .npy file, which is read where it is needed and not before."""
+        return cls(np.load(file, mmap_mode="r"), context)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker that does not begin as a copy of this process opens the file, instead of being sent what it holds.
+        if isinstance(self.tokens, np.memmap):
+            return TextExamples.load, (self.tokens.filename, self.context)
+        return TextExamples, (self.tokens, self.context)
 
     def __len__(self) -> int:
         return (len(self.tokens) - 1) // self.context
@@ -209,7 +221,7 @@ def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
         for split, documents in splits.items():
             (temporary / f"{split}.txt").write_bytes("".join(documents).encode())
             np.save(temporary / f"{split}.npy", encode(tokenizer, documents))
-        temporary.rename(folder)
+        replace(temporary, folder)
     except OSError as error:
         if folder.exists():
             return  # another training has prepared the same in the meantime

@@ -35,12 +35,12 @@ def floors(train: bytes, held_out: bytes) -> dict[str, float]:
         }
 
 
-def cached_floors(text: Text) -> dict[str, float]:
-    """The floors of a prepared text on its validation split, computed once."""
-    file = text.folder / "floors.json"
+def cached_floors(text: Text, split: str) -> dict[str, float]:
+    """The floors of a prepared text on a split, computed once."""
+    file = text.folder / f"floors-{split}.json"
     if not file.exists():
-        write_atomically(file, json.dumps(floors(text.bytes("train"), text.bytes("validation"))))
-    values: dict[str, float] = json.loads(file.read_text())
+        write_atomically(file, json.dumps(floors(text.bytes("train"), text.bytes(split))))
+    values: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
     return values
 
 

@@ -10,9 +10,8 @@ from torch import Tensor
 from .checkpoint import load_weights
 from .data import END
 from .device import choose_for_use
-from .errors import Problem
 from .model import Cache, Transformer
-from .runs import find, load_config
+from .runs import find, load_config, weights_of
 from .seeding import generator
 
 
@@ -73,9 +72,7 @@ def load(run: str | Path | None = None) -> LanguageModel:
     """
     folder = find(str(run) if run else None)
     config = load_config(folder)
-    if not (folder / "model.safetensors").exists():
-        raise Problem(f"{folder} has not finished training: go on with train --resume")
     model = Transformer(config.model)
-    load_weights(model, folder / "model.safetensors")
+    load_weights(model, weights_of(folder))
     device = choose_for_use(config.train)
     return LanguageModel(model.to(device.torch_device).eval(), Tokenizer.from_file(str(folder / "tokenizer.json")))

@@ -85,8 +85,8 @@ class LanguageModeling(Task):
             "nats_per_token": Metric(float(nats.mean()), None),
         }
 
-    def floors(self) -> dict[str, float]:
-        return cached_floors(self.text)
+    def floors(self, split: str) -> dict[str, float]:
+        return cached_floors(self.text, split)
 
     def picture(self, records: dict[str, Tensor]) -> "Figure":
         """How the loss falls as more of the context is seen."""
@@ -116,6 +116,25 @@ class LanguageModeling(Task):
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
         return math.log(self.config.vocabulary)
+
+    def flops(self) -> float:
+        """Of a forward pass over a whole context, per token.
+
+            query, output                 2 x 2 D D          in each layer
+            key, value                    2 x 2 D K C
+            gate, up, down                3 x 2 D hidden
+            scores, weighted values       2 x 2 D (T + 1) / 2, as a token sees (T + 1) / 2 keys on average
+            logits                        2 D V              once
+
+        That is 2 N + 2 layers T D of Kaplan et al. 2020 (arXiv:2001.08361, table 1). PaLM's convention
+        (arXiv:2204.02311, appendix B) counts all T keys, those too that the causal kernel leaves out. Norms, rotations
+        and the softmax are left out, as there.
+        """
+        c = self.config
+        keys_and_values = 2 * c.kv_heads * (c.width // c.heads)
+        weights = c.width * (2 * c.width + keys_and_values + 3 * c.hidden)
+        attention = c.width * (c.context + 1)
+        return 2.0 * (c.layers * (weights + attention) + c.width * c.vocabulary)
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         tokens = batch["tokens"][:1, :-1]

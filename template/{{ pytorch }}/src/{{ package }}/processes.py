@@ -1,20 +1,25 @@
-"""Data-parallel training under `torchrun`; in a single process everything here is the identity."""
+"""The processes that `torchrun` started, and what they tell each other; in a single one everything is the identity."""
 
 import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
+
+from .errors import Problem
+
+PATIENCE = timedelta(hours=2)
+"""How long a process waits for the others: the first one prepares the data, and measures at the end."""
 
 
 @dataclass(frozen=True)
-class World:
+class Processes:
     """This process among all of them."""
 
     rank: int = 0
@@ -22,7 +27,7 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the files and talks to the terminal."""
+        """Whether this process talks to the terminal, and writes what is written once."""
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
@@ -51,12 +56,6 @@ class World:
         if self.size > 1:
             dist.barrier()
 
-    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The model with its gradients averaged over the processes."""
-        if self.size == 1:
-            return model
-        return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
         """Let the first process do something, such as filling a cache, before the others."""
@@ -68,18 +67,20 @@ class World:
 
 
 @contextmanager
-def world(device: str) -> Iterator[World]:
-    """The processes that torchrun started, or just this one."""
+def connected(device: str) -> Iterator[tuple[int, int]]:
+    """This process's rank and the number of processes, with a connection between them where there are several."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield World()
+        yield 0, 1
         return
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if device == "mps" or (device == "auto" and not cuda and torch.backends.mps.is_available()):
+        raise Problem("Apple's GPU cannot be shared by several processes: add --train.device cpu")
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if cuda else "gloo")
+    dist.init_process_group("nccl" if cuda and dist.is_nccl_available() else "gloo", timeout=PATIENCE)
     try:
-        yield World(dist.get_rank(), size)
+        yield dist.get_rank(), size
         # The first process serves the others until the last of them is done.
         dist.barrier()
     finally:

@@ -1,0 +1,65 @@
+"""Classify images with a trained run: `load().probabilities(images)`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .checkpoint import load_weights
+from .data import BRIGHTEST
+from .device import choose_for_use
+from .errors import Problem
+from .runs import find, load_config, weights_of
+
+
+class Classifier:
+    """A trained model."""
+
+    def __init__(self, model: nn.Module, features: int) -> None:
+        self.model, self.features = model, features
+
+    @torch.no_grad()
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """One row of probabilities, (n, classes), for each image of (n, 64) brightnesses from 0 to 16.
+
+        Raises:
+            Problem: the images have another shape, or hold something that is no number.
+        """
+        if images.ndim != 2 or images.shape[1] != self.features:
+            raise Problem(f"the images have the shape {images.shape}: give {self.features} numbers for each, one a row")
+        if not np.isfinite(images).all():
+            raise Problem("the images hold values that are missing or infinite")
+        x = torch.from_numpy((images / BRIGHTEST).astype(np.float32))
+        probabilities: np.ndarray = self.model(x.to(next(self.model.parameters()).device)).softmax(1).cpu().numpy()
+        return probabilities
+
+
+def read(file: Path) -> np.ndarray:
+    """The rows of a .csv or .npy file.
+
+    Raises:
+        Problem: the file is missing, of another kind, or does not hold a table of numbers.
+    """
+    readers = {".csv": lambda path: np.loadtxt(path, delimiter=",", ndmin=2), ".npy": np.load}
+    if file.suffix not in readers:
+        raise Problem(f"{file} is not one of {', '.join(readers)}")
+    try:
+        return np.asarray(readers[file.suffix](file), dtype=np.float64)
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {error.strerror or error}") from None
+    except (ValueError, TypeError) as error:
+        raise Problem(f"{file} does not hold rows of numbers: {error}") from None
+
+
+def load(run: str | Path | None = None) -> Classifier:
+    """The model of a finished run; of the latest where none is named.
+
+    Raises:
+        Problem: there is no such run, or it has not finished.
+    """
+    folder = find(str(run) if run else None)
+    config = load_config(folder)
+    model = config.task().model()
+    load_weights(model, weights_of(folder))
+    return Classifier(model.to(choose_for_use(config.train).torch_device).eval(), config.model.features)
