@@ -11,18 +11,27 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "template", "updates", "oracles", "mlflow", "variants"]
+nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "variants"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+DOCS = nox.project.dependency_groups(PROJECT, "docs")
 TEST = nox.project.dependency_groups(PROJECT, "test")
 VARIANTS: dict[str, dict[str, str]] = PROJECT["tool"]["seedbed"]["variants"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRACKERS = ("tensorboard", "wandb", "none")
+PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
+SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
-ORACLES = ["tests/test_oracles.py", "tests/test_kill.py", "tests/test_seam.py"]
+ORACLES = [
+    "tests/test_oracles.py",
+    "tests/test_kill.py",
+    "tests/test_seam.py",
+    "tests/test_walk.py",
+    "tests/test_windows.py",
+]
 
 
 def _runs(version: str) -> bool:
@@ -47,10 +56,18 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site, in docs/_build/; a warning, such as a broken link, is an error."""
+    session.install(*DOCS)
+    session.run("sphinx-build", "--fresh-env", "--fail-on-warning", "--quiet", "docs", "docs/_build")
+    session.run("pytest", "--numprocesses", "auto", *SITE, *session.posargs)
+
+
+@nox.session
 def template(session: nox.Session) -> None:
     """Answers, rules and renders; arguments after `--` go to pytest."""
     session.install(*TEST)
-    left_out = [f"--ignore={path}" for path in UPDATES + ORACLES]
+    left_out = [f"--ignore={path}" for path in SITE + UPDATES + ORACLES]
     session.run("pytest", "--numprocesses", "auto", *left_out, *session.posargs)
 
 
@@ -65,7 +82,10 @@ def updates(session: nox.Session) -> None:
 def oracles(session: nox.Session) -> None:
     """The rendered code against independent implementations, and killed at every moment."""
     project = _render(session, "transformer", Path(session.create_tmp()))
-    session.install("--editable", str(project), *TEST, "transformers>=4.50", "pyarrow")
+    group = f"{project / 'pyproject.toml'}:dev"
+    session.install(
+        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn"
+    )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 
 
@@ -84,15 +104,50 @@ def variants(session: nox.Session, variant: str) -> None:
     """Render a variant and run its own lint, types and tests, with every interpreter that was found."""
     if MISSING:
         session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
+    if "extras" in VARIANTS[variant] and session.python != FOUND[0]:
+        session.skip("What extras add is tested with the first interpreter.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         python = _environment(session, project, VARIANTS[variant]["family"])
         session.chdir(project)
         if session.python == FOUND[0]:
+            # A second model, which the checks below then cover; its name comes before all others.
+            _run(session, python, project.name.replace("-", "_"), "new-model", "a-second-net")
             _run(session, python, "ruff", "check", ".")
             _run(session, python, "ruff", "format", "--check", ".")
-            _run(session, python, "mypy")
-        _run(session, python, "pytest", "--cov", "--numprocesses=2", *session.posargs)
+            for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
+                _run(session, python, "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
+        _run(session, python, "pytest", *_tests(session, variant, project), "--numprocesses=2", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure every claim of speed in one run; `-- --write` adds the table to docs/benchmarks.md."""
+    projects = [_render(session, variant, Path(session.create_tmp())) for variant in VARIANTS]
+    editable = [word for project in projects for word in ("--editable", str(project))]
+    group = ["--group", f"{projects[0] / 'pyproject.toml'}:dev", "pytest-xdist>=3.6"]
+    session.install(*editable, *group, "copier>=9.17.2", *nox.project.dependency_groups(PROJECT, "bench"))
+    session.run("python", "benchmarks/bench.py", *session.posargs, *map(str, projects))
+
+
+@nox.session(default=False)
+def gpu(session: nox.Session) -> None:
+    """Every variant's gpu tests where there is a GPU; `-- 3.12` packs gpu/ for a machine with Python 3.12 and torch."""
+    folder = ROOT / "gpu"
+    for name in ("projects", "packages"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    projects = [_render(session, variant, folder / "projects") for variant in VARIANTS]
+    if session.posargs:
+        _pack(session, projects, folder / "packages", session.posargs[0])
+        session.log("Carry gpu/ to the machine, and run there: python gpu/run.py")
+    elif shutil.which("nvidia-smi") is None:
+        session.skip(
+            "No NVIDIA driver here, so no gpu test was run; nox -s gpu -- 3.12 packs them for another machine."
+        )
+    else:
+        editable = [word for project in projects for word in ("--editable", str(project))]
+        session.install(*editable, "--group", f"{projects[0] / 'pyproject.toml'}:dev")
+        session.run("python", str(folder / "run.py"))
 
 
 @nox.session(default=False, venv_backend="none")
@@ -103,6 +158,18 @@ def demo(session: nox.Session) -> None:
         session.run("git", "clone", "--quiet", str(ROOT), str(clone), external=True)
         session.chdir(clone)
         session.run("bash", "-c", _first_block(clone / "README.md"), external=True)
+
+
+def _tests(session: nox.Session, variant: str, project: Path) -> list[str]:
+    """All tests and their coverage; with a later interpreter, what a family's variants share is tested in the first."""
+    family = VARIANTS[variant]["family"]
+    first = next(name for name in VARIANTS if VARIANTS[name]["family"] == family)
+    if session.python == FOUND[0] or variant == first:
+        return ["--cov"]
+    shared = {
+        path.name.removesuffix(".jinja") for path in (ROOT / "template" / f"{{{{ {family} }}}}" / "tests").iterdir()
+    }
+    return [f"tests/{path.name}" for path in sorted(project.glob("tests/test_*.py")) if path.name not in shared]
 
 
 def _tracker(session: nox.Session, variant: str) -> str:
@@ -118,6 +185,22 @@ def _render(session: nox.Session, variant: str, folder: Path, **answers: str) ->
     options = ["--quiet", "--defaults", "--overwrite", "--vcs-ref=HEAD"]
     session.run("copier", "copy", *options, *data, str(ROOT), str(project))
     return project
+
+
+def _pack(session: nox.Session, projects: list[Path], packages: Path, python: str) -> None:
+    """Install what the projects and their tests need and PyTorch does not bring, for another machine's Python."""
+    machine = ["--quiet", "--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
+    with tempfile.TemporaryDirectory() as folder:
+        torch, tests = Path(folder, "torch.txt"), Path(folder, "tests.txt")
+        torch.write_text("torch\n", encoding="utf-8")
+        tests.write_text("pytest\nbeartype\n", encoding="utf-8")
+        compiling = ["uv", "pip", "compile", *machine, "--no-header", "--no-annotate"]
+        needed = session.run(*compiling, str(tests), *(str(p / "pyproject.toml") for p in projects), silent=True)
+        there = str(session.run(*compiling, str(torch), silent=True)).splitlines()
+    names = {line.split("==")[0] for line in there}
+    wanted = [line for line in str(needed).splitlines() if line.split("==")[0] not in names]
+    options = ["--target", str(packages), "--no-deps", "--only-binary", ":all:"]
+    session.run("uv", "pip", "install", *machine, *options, *wanted)
 
 
 def _environment(session: nox.Session, project: Path, family: str) -> Path:

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,16 +19,24 @@ def _python(text: str) -> ast.Module:
     return ast.parse(text)
 
 
+def _bash(text: str) -> str:
+    result = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ValueError(result.stderr)
+    return text
+
+
 PARSERS: dict[str, Callable[[str], Any]] = {
     ".py": _python,
     ".toml": tomllib.loads,
     ".yml": yaml.safe_load,
     ".yaml": yaml.safe_load,
     ".json": json.loads,
+    ".sbatch": _bash,
     ".md": MarkdownIt("commonmark").parse,
 }
 # Files that nothing parses: names, patterns, instructions, prose.
-UNPARSED = {"LICENSE", "Dockerfile", ".gitignore", ".dockerignore", "py.typed"}
+UNPARSED = {"LICENSE", "Dockerfile", ".gitattributes", ".gitignore", ".dockerignore", "py.typed"}
 
 
 def parse(path: Path) -> Any:

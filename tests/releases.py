@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 from rendering import ROOT
@@ -52,6 +53,12 @@ def released() -> dict[str, str]:
         return {}
     found = (re.fullmatch(r"(\w+) Release (\d+\.\d+\.\d+)", line) for line in log.splitlines())
     return {f"v{match[2]}": match[1] for match in found if match}
+
+
+def variants_of(release: str) -> set[str]:
+    """The variants that a release has in its matrix."""
+    commit = released().get(release, "HEAD")
+    return set(tomllib.loads(git(ROOT, "show", f"{commit}:pyproject.toml"))["tool"]["seedbed"]["variants"])
 
 
 def clone_with_tags(folder: Path) -> Path:

@@ -29,7 +29,8 @@ def copy_template(folder: Path, pattern: str = "*") -> Path:
     """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "copier.yml", folder)
-    shutil.copytree(ROOT / "licenses", folder / "licenses")
+    for name in ("licenses", "readme"):
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "template", folder / "template", ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
     for path in (folder / "template").rglob("*"):
         if path.is_file() and not path.match(pattern):
@@ -52,7 +53,7 @@ def files(project: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items() if not name.startswith(".git/")}
 
 
-def choices(question: str) -> list[str]:
+def choices(question: str, asked: dict[str, dict[str, Any]] = ASKED) -> list[str]:
     """What may be answered to a question that offers choices."""
-    offered = ASKED[question]["choices"]
+    offered = asked[question]["choices"]
     return list(offered.values()) if isinstance(offered, dict) else list(offered)

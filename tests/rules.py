@@ -5,7 +5,7 @@ import itertools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ def load_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+SELECTING = ("family", "architecture", "tracker", "ci", "extras")
+"""The questions that decide which overlays are active."""
+
+
 def overlays(template: Path) -> dict[str, set[str]]:
     """The paths that each overlay holds, as they are called once rendered, by the answer that switches it."""
     found = {}
@@ -35,16 +39,23 @@ def overlays(template: Path) -> dict[str, set[str]]:
     return found
 
 
-def combinations(questions: tuple[str, ...]) -> list[dict[str, Any]]:
+def interface(module: Path) -> dict[str, list[str]]:
+    """The methods of its classes, with the names of their arguments."""
+    classes = [node for node in ast.parse(module.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+    methods = [(kind.name, node) for kind in classes for node in kind.body if isinstance(node, ast.FunctionDef)]
+    return {f"{name}.{node.name}": [argument.arg for argument in node.args.args] for name, node in methods}
+
+
+def combinations(questions: tuple[str, ...], asked: dict[str, dict[str, Any]] = ASKED) -> list[dict[str, Any]]:
     """Every combination of the answers to some questions that offer choices."""
-    offered = [
-        _subsets(question) if ASKED[question].get("multiselect") else choices(question) for question in questions
-    ]
+    offered = [_answers(question, asked) for question in questions]
     return [dict(zip(questions, answers, strict=True)) for answers in itertools.product(*offered)]
 
 
-def _subsets(question: str) -> list[list[str]]:
-    options = choices(question)
+def _answers(question: str, asked: dict[str, dict[str, Any]]) -> list[Any]:
+    options = choices(question, asked)
+    if not asked[question].get("multiselect"):
+        return options
     return [list(some) for size in range(len(options) + 1) for some in itertools.combinations(options, size)]
 
 
@@ -129,6 +140,52 @@ def clocked(template: Path) -> list[str]:
         used = {node.name for node in tree.find_all(nodes.Filter)} | {node.name for node in tree.find_all(nodes.Name)}
         found += [f"{place}: {name}" for name in used & CLOCK_AND_CHANCE]
     return found
+
+
+def left_to_the_system(project: Path) -> list[str]:
+    """Calls in a project's code that leave the encoding of a text, or the ends of its lines, to the system."""
+    paths = [project / "noxfile.py", *sorted((project / "src").rglob("*.py"))]
+    return [
+        f"{path.name}: line {node.lineno}: {what}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and (what := _left_open(node))
+    ]
+
+
+def _left_open(call: ast.Call) -> str:
+    """Which of the two a call leaves open; "" where it handles bytes or names them."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in ("run", "Popen", "check_output", "check_call"):
+        return "encoding" if given.keys() & {"text", "universal_newlines"} and "encoding" not in given else ""
+    if name not in ("read_text", "write_text", "open") or ast.unparse(call.func) == "os.open":
+        return ""
+    mode = _mode(call, given) if name == "open" else {"read_text": "r", "write_text": "w"}[name]
+    if "b" in mode:
+        return ""
+    missing = {"encoding"} | ({"newline"} if set(mode) & set("wax") else set())
+    return " and ".join(sorted(missing - given.keys()))
+
+
+def _mode(call: ast.Call, given: dict[str | None, ast.expr]) -> str:
+    """The mode in which `open` opens: its second argument, or the first of a path's method."""
+    place = 0 if isinstance(call.func, ast.Attribute) else 1
+    mode = given.get("mode", call.args[place] if len(call.args) > place else None)
+    return str(mode.value) if isinstance(mode, ast.Constant) else "r"
+
+
+def unportable(paths: Iterable[str]) -> list[str]:
+    """Paths that some system cannot hold: forbidden characters and names, and two that differ in their case alone."""
+    reserved = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z")
+    paths = list(paths)
+    forbidden = [
+        path
+        for path in paths
+        if any(re.search(r'[<>:"\\|?*\x00-\x1f]|[. ]\Z', part) or reserved.match(part) for part in path.split("/"))
+    ]
+    counts = Counter(path.lower() for path in paths)
+    return forbidden + [path for path in paths if counts[path.lower()] > 1]
 
 
 def vanished(before: set[str], after: set[str]) -> list[str]:

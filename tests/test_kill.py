@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+resource = pytest.importorskip("resource", reason="these limits and signals are those of POSIX")
 STEPS = 130
 TRAIN = ["train", "smoke", "--data.path", "text", "--train.steps", str(STEPS), "--train.save-every", "9"]
 OPTIONS = ["--train.log-every", "1", "--train.ema", "0.9", "--train.validate-every", "40"]

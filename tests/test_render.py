@@ -102,7 +102,7 @@ def test_links_and_paths_in_the_prose_exist(project: Path) -> None:
     for page in project.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
         links = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
-        names = re.findall(r"`((?:src|docs|tests|\.github|\.devcontainer)/[\w./-]*)`", text)
+        names = re.findall(r"`((?:src|docs|tests|scripts|\.github|\.devcontainer)/[\w./-]*)`", text)
         assert [name for name in links if not (page.parent / name).exists()] == [], page
         assert [name for name in names if not (project / name).exists()] == [], page
 
@@ -155,6 +155,7 @@ def test_after_copying_a_message_says_the_next_three_commands(template: Path, tm
         ("x.yml", "a: [\n", Exception),
         ("x.json", "{\n", ValueError),
         ("x.py", "def\n", SyntaxError),
+        ("x.sbatch", "if true\n", ValueError),
         ("x.unknown", "x\n", ValueError),
         ("x.md", "no end of line", ValueError),
     ],

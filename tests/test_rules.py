@@ -10,7 +10,6 @@ import rules
 import yaml
 from rendering import COMPUTED, PYPROJECT, ROOT, copy_template, files, render
 
-SELECTING = ("family", "architecture", "tracker", "ci", "extras")
 OVERLAYS = rules.overlays(ROOT)
 
 
@@ -28,7 +27,7 @@ def write(folder: Path, path: str, text: str) -> None:
 # 1. Overlays
 
 
-@pytest.mark.parametrize("answers", rules.combinations(SELECTING), ids=str)
+@pytest.mark.parametrize("answers", rules.combinations(rules.SELECTING), ids=str)
 def test_no_two_active_overlays_hold_the_same_path(questions: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
     used = render(questions, tmp_path / "project", answers)
     assert {name: used[name] for name in OVERLAYS} == {name: "." if used[name] else "" for name in OVERLAYS}
@@ -45,6 +44,16 @@ def test_every_folder_has_its_answer_and_only_the_answers_file_lies_beside_them(
     assert OVERLAYS.keys() <= COMPUTED.keys()
     beside = [path.name for path in (ROOT / "template").iterdir() if not path.is_dir()]
     assert beside == ["{{ _copier_conf.answers_file }}.jinja"]
+
+
+@pytest.mark.parametrize("module", ["distributed.py", "storage.py"])
+def test_the_two_ways_to_train_on_several_processes_have_one_interface(module: str) -> None:
+    replicated, scale = (
+        rules.interface(ROOT / "template" / f"{{{{ {overlay} }}}}" / "src" / "{{ package }}" / module)
+        for overlay in ("replicated", "scale")
+    )
+    assert replicated
+    assert replicated.items() <= scale.items()
 
 
 # 2. Plain files

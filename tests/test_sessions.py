@@ -3,12 +3,15 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from rendering import ROOT
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for programs are shell scripts")
 SESSIONS = runpy.run_path(str(ROOT / "noxfile.py"))
 
 
@@ -56,3 +59,44 @@ def test_the_unattended_run_pins_pytorch_and_names_the_interpreters(tmp_path: Pa
 
 def test_the_unattended_run_tells_uv_where_pip_finds_wheels(tmp_path: Path) -> None:
     assert unattended_environment(tmp_path, PIP_FIND_LINKS="/a/folder")["UV_FIND_LINKS"] == "/a/folder"
+
+
+TORCH = """
+__version__ = "2"
+class cuda:
+    is_available = staticmethod(lambda: {there})
+    get_device_name = staticmethod(lambda: "a GPU")
+"""
+
+
+def carried(folder: Path, torch: str | None, tests: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What gpu/run.py says on a machine with this PyTorch, where these projects were carried to."""
+    shutil.copy(ROOT / "gpu" / "run.py", folder)
+    for project, test in tests.items():
+        (folder / "projects" / project / "src" / "package").mkdir(parents=True)
+        (folder / "projects" / project / "test_it.py").write_text(test)
+        (folder / "projects" / project / "pytest.ini").write_text("[pytest]\nmarkers = gpu\n")
+    if torch is not None:
+        (folder / "machine").mkdir()
+        (folder / "machine" / "torch.py").write_text(torch)
+    environment = os.environ | {"PYTHONPATH": str(folder / "machine")}
+    command = [sys.executable, "run.py", "--tests"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("torch", "said"),
+    [(None, "no PyTorch"), (TORCH.format(there=False), "sees no CUDA device"), (TORCH.format(there=True), "is empty")],
+)
+def test_without_a_gpu_it_is_said_that_nothing_ran(tmp_path: Path, torch: str | None, said: str) -> None:
+    done = carried(tmp_path, torch, {})
+    assert done.returncode == 1
+    assert "no gpu test was run" in done.stderr and said in done.stderr
+
+
+def test_carried_projects_are_tested_and_failures_are_named(tmp_path: Path) -> None:
+    test = "import pytest\n\n@pytest.mark.gpu\ndef test_it(): assert {holds}\n\ndef test_other(): assert False\n"
+    tests = {"good-demo": test.format(holds=True), "bad-demo": test.format(holds=False)}
+    done = carried(tmp_path, TORCH.format(there=True), tests)
+    assert done.returncode == 1
+    assert "passed  good-demo: gpu tests" in done.stdout and "FAILED  bad-demo: gpu tests" in done.stdout

@@ -21,9 +21,10 @@ from releases import (
     commit_all,
     git,
     released,
+    variants_of,
 )
 from rendering import VARIANTS, files, render
-from rules import vanished
+from rules import SELECTING, combinations, overlays, vanished
 
 RELEASES = list(released()) or [STAND_IN]
 MARK = "# the owner's own line"
@@ -32,7 +33,9 @@ PACKAGE = "some_project"
 SEAMS = ("config.py", "data.py", "model.py", "task.py")
 
 both = pytest.mark.parametrize(
-    ("variant", "release"), [(variant, release) for variant in VARIANTS for release in RELEASES], scope="session"
+    ("variant", "release"),
+    [(variant, release) for release in RELEASES for variant in VARIANTS if variant in variants_of(release)],
+    scope="session",
 )
 
 
@@ -135,12 +138,30 @@ def test_no_path_of_a_release_has_vanished(projects: Projects, variant: str, rel
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_no_path_of_any_overlay_has_vanished(origin: Path, release: str) -> None:
-    """For every answer, not the defaults alone: the files of all overlays, wherever they lie now."""
-    listed = [set(git(origin, "ls-tree", "-r", "--name-only", tag, "template").splitlines()) for tag in (release, NOW)]
-    rendered = [{path.partition("}}/")[2].removesuffix(".jinja") for path in paths} for paths in listed]
-    assert len(rendered[0]) > 50
-    assert vanished(*rendered) == []
+def test_no_path_of_a_release_has_vanished_for_any_answers(origin: Path, tmp_path: Path, release: str) -> None:
+    """For all answers that pick overlays: what lies in another overlay now must be rendered for the same answers."""
+    before, after = (check_out(origin, version, tmp_path / version) for version in (release, NOW))
+    asked = yaml.safe_load((before / "copier.yml").read_text(encoding="utf-8"))
+    for number, answers in enumerate(combinations(SELECTING, asked)):
+        rendered = [active_paths(template, tmp_path / f"{number}", answers) for template in (before, after)]
+        assert len(rendered[0]) > 50
+        assert vanished(*rendered) == [], answers
+
+
+def check_out(origin: Path, version: str, folder: Path) -> Path:
+    """A version of the template, as a folder."""
+    git(origin, "worktree", "add", "--quiet", "--detach", str(folder), version)
+    return folder
+
+
+def active_paths(template: Path, project: Path, answers: dict[str, Any]) -> set[str]:
+    """What a version renders for these answers, by the overlays that they pick."""
+    questions = project.with_name(f"{project.name}-{template.name}")
+    questions.mkdir()
+    shutil.copy(template / "copier.yml", questions)
+    (questions / "template").mkdir()
+    used = render(questions, project, answers)
+    return {path for name, paths in overlays(template).items() if used[name] for path in paths}
 
 
 def test_a_later_change_reaches_an_edited_engine(projects: Projects, tmp_path: Path) -> None:
@@ -180,6 +201,15 @@ def test_switching_an_answer_takes_the_files_of_the_old_choice_away(projects: Pr
     before, after = files(projects.original("transformer", NOW)), files(project)
     assert {path.split("/")[0] for path in vanished(set(before), set(after))} == {".github"}
     assert {path for path in after if after[path] != before[path]} == {".copier-answers.yml", "README.md"}
+
+
+def test_switching_to_scale_and_back_exchanges_the_modules(projects: Projects, tmp_path: Path) -> None:
+    project = projects.copy("transformer", NOW, tmp_path)
+    update(project, extras=["scale"])
+    assert files(project) == files(projects.original("transformer-scale", NOW))
+    commit_all(project, "Sharded")
+    update(project, extras=[])
+    assert files(project) == files(projects.original("transformer", NOW))
 
 
 # The rendered project's own command
