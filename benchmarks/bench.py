@@ -1,0 +1,162 @@
+"""Every claim of speed, measured in one run and printed as one table; `nox -s bench` installs what it needs.
+
+A claim is a ratio within this run, to a named peer or to what the hardware can do. With `--write`, the table is added
+to docs/benchmarks.md under today's date and this machine's name.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+# As the rendered commands do, before PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import commands
+import language
+import loops
+import torch
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+MARK = "<!-- newest first; nox -s bench -- --write adds here -->\n"
+SMALL = 0.020
+"""Steps shorter than this, in seconds, are held to an absolute overhead."""
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    measured: str
+    target: str
+    met: bool | None
+    """None where nothing was promised."""
+
+    def __str__(self) -> str:
+        verdict = {True: "met", False: "**missed**", None: ""}[self.met]
+        return f"| {self.what} | {self.measured} | {self.target} | {verdict} |"
+
+
+def step_rows(package: str, preset: str, steps: int, turns: int) -> Iterator[Row]:
+    """The trainer's step beside a bare loop's, Lightning's and Accelerate's."""
+    subject = loops.Subject.of(package, preset, steps)
+    found = loops.compare(subject, turns)
+    bare = found["bare"][0]
+    name = f"{package.removesuffix('_demo')} `{preset}`, {subject.device.precision}"
+    yield Row(f"step of a bare loop: {name}", f"{1e3 * bare:.2f} ms", "", None)
+    for loop, (step, extra) in list(found.items())[1:]:
+        measured = f"{1e3 * step:.2f} ms, {1e6 * extra:+.0f} µs, {extra / bare:+.1%}"
+        if loop != "ours":
+            yield Row(f"… {loop}", measured, "", None)
+        elif bare < SMALL:
+            yield Row("… our trainer", measured, "at most +100 µs", extra <= 100e-6)
+        else:
+            yield Row("… our trainer", measured, "at most +3 %", extra <= 0.03 * bare)
+
+
+def language_rows(turns: int) -> Iterator[Row]:
+    """Our transformer against the GPT-2-shaped loop, as each runs by itself and in equal precision."""
+    device = loops.Subject.of("transformer_demo", "smoke", 1).device
+    for mine, theirs in dict.fromkeys([(device.bf16, False), (False, False), (device.bf16, device.bf16)]):
+        rate = language.compare(mine, theirs, turns)
+        names = [("fp32", "bf16")[mine], ("fp32", "bf16")[theirs]]
+        what = f"tokens/s, ours in {names[0]} against a nanoGPT-shaped loop in {names[1]}"
+        sizes = " and ".join(f"{size / 1e3:.0f}k" for size in rate.sizes)
+        measured = f"{rate.ours:,.0f} against {rate.peer:,.0f}: {rate.ratio:.2f}× ({sizes} parameters)"
+        yield Row(what, measured, "at least 1.0×, aim 1.2×", rate.ratio >= 1)
+
+
+def utilisation_rows() -> Iterator[Row]:
+    """The share of the matmul peak that training of the default transformer reaches at a width of 256."""
+    subject = loops.Subject.of("transformer_demo", "default", 1)
+    model = replace(subject.config.model, width=256, heads=8, kv_heads=2, hidden=704)
+    config = replace(subject.config, model=model)
+    speed = subject.module("speed")
+    for bf16 in dict.fromkeys([False, subject.device.bf16]):
+        device = type(subject.device)(subject.device.type, bf16=bf16)
+        with closing(speed.Probe(config.task(), config.train, 0, device)) as probe:
+            passes = speed.forward(probe, config.train.micro_batch)
+            found = speed.arithmetic(probe, passes, speed.training(probe, probe.model).timing)
+        peak = f"of {found.matmul_peak / 1e9:,.0f} GFLOP/s"
+        measured = f"{found.training_utilisation:.0%} {peak}; forward {found.forward_utilisation:.0%}"
+        what = f"utilisation in training, width 256, {device.precision}"
+        yield Row(what, measured, "at least 50 %", found.training_utilisation >= 0.5)
+
+
+def waiting_rows(folder: Path) -> Iterator[Row]:
+    """What a person waits for."""
+    copier, python = commands.copier_beside(), Path(sys.executable)
+    ours, empty = commands.copies(copier, ROOT, folder)
+    what = "`copier copy`, and from an empty template"
+    ratio = ours / empty
+    yield Row(
+        what, f"{ours:.2f} s and {empty:.2f} s: {ratio:.2f}×", "at most 2.5×, 2.5 s", ratio <= 2.5 and ours <= 2.5
+    )
+    seconds = commands.help_seconds(python, "transformer_demo")
+    yield Row("`--help`, without PyTorch", f"{seconds:.2f} s", "under 0.8 s", seconds < 0.8)
+    seconds = commands.trained(copier, folder / "ours", python, folder)
+    yield Row("copy to a trained transformer and its report", f"{seconds:.0f} s", "under 180 s", seconds < 180)
+
+
+def test_rows(projects: list[Path]) -> Iterator[Row]:
+    """The tests of each rendered project, two processes."""
+    for project in projects:
+        seconds = commands.tests(Path(sys.executable), project)
+        yield Row(f"tests of {project.name.removesuffix('-demo')}", f"{seconds:.0f} s", "about 40 s", seconds <= 45)
+
+
+def machine() -> str:
+    """The processor, its cores and what runs on it."""
+    name = str(torch.cpu.get_capabilities().get("cpu_name", platform.processor()))
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "lightning", "accelerate", "copier"))
+    return f"{name}, {torch.get_num_threads()} threads; Python {platform.python_version()}, {versions}"
+
+
+def write(lines: list[str]) -> None:
+    """Add a table to the page."""
+    before, after = PAGE.read_text(encoding="utf-8").split(MARK)
+    section = "\n".join(["", f"## {date.today()}", "", *lines, ""])
+    PAGE.write_text(before + MARK + section + after, encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, and print each row as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("projects", nargs="+", type=Path, help="the rendered projects, installed in this environment")
+    parser.add_argument("--write", action="store_true", help="add the table to docs/benchmarks.md")
+    parser.add_argument("--quick", action="store_true", help="few turns, and nothing that takes minutes")
+    options = parser.parse_args()
+    turns = 2 if options.quick else 5
+    projects = [project.resolve() for project in options.projects]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chdir(folder)
+        parts: list[Callable[[], Iterator[Row]]] = [
+            lambda: step_rows("blank_demo", "default", 400, turns),
+            lambda: step_rows("transformer_demo", "default", 30, turns),
+            lambda: language_rows(turns),
+            utilisation_rows,
+        ]
+        if not options.quick:
+            parts += [lambda: waiting_rows(folder), lambda: test_rows(projects)]
+        lines = [machine(), "", "| what | measured | target | |", "|---|---|---|---|"]
+        print("\n".join(lines), flush=True)
+        for part in parts:
+            for row in part():
+                print(row, flush=True)
+                lines.append(str(row))
+    if options.write:
+        write(lines)
+
+
+if __name__ == "__main__":
+    main()
