@@ -1,4 +1,4 @@
-"""`load(run)` gives a trained model; the commands are in `__main__`."""
+"""`load(run)` gives a trained model; the commands are in `commands`."""
 
 from typing import TYPE_CHECKING
 

@@ -225,7 +225,7 @@ def parameters(model: nn.Module) -> Finding:
     """The number of trainable parameters, within 5 % of its budget."""
     count, budget = count_parameters(model), budgets.PARAMETERS
     off = count / budget - 1
-    what = f"full has {count / 1e6:.1f}M, {abs(off):.1%} {'above' if off > 0 else 'below'} {budget / 1e6:.1f}M"
+    what = f"full has {count:,}, {abs(off):.1%} {'above' if off > 0 else 'below'} {budget:,.0f}"
     if abs(off) <= 0.05:
         return Finding("parameter budget", True, what)
     return Finding("parameter budget", False, f"{what}: change the model's sizes in full() of config.py, or budgets.py")

@@ -76,9 +76,14 @@ def describe(device: Device) -> str:
     return str(torch.cpu.get_capabilities().get("cpu_name", "CPU")) if device.type == "cpu" else "Apple GPU"
 
 
-def compiles(device: Device) -> bool:
-    """Whether to compile the model: on CUDA where Triton is there. PyTorch's build for Windows comes without it."""
-    if device.type != "cuda":
+def compiles(device: Device, wish: str) -> bool:
+    """Whether to compile the model: `wish` is on, off, or auto, which is on CUDA where Triton is there.
+
+    PyTorch's build for Windows comes without Triton. Runs of version 0.1.0 recorded False for off.
+    """
+    if wish == "on":
+        return True
+    if wish in ("off", False) or device.type != "cuda":
         return False
     if find_spec("triton") is None:
         print("training without torch.compile, which is slower: Triton is not installed", file=sys.stderr)

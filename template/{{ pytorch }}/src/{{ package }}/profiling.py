@@ -13,7 +13,7 @@ from rich.console import Console
 from . import tracing
 from .check import count_parameters
 from .config import Config
-from .device import Device, describe
+from .device import Device, compiles, describe
 from .runs import unused
 from .speed import MEMORY, Arithmetic, Compiled, Probe, Timing, Training, arithmetic, compiled, forward, training
 from .splits import write_atomically
@@ -59,27 +59,24 @@ class Profile:
     config: Config
 
 
-def run(config: Config, device: Device, compile_it: bool) -> Iterator[str]:
+def run(config: Config, device: Device) -> Iterator[str]:
     """Measure a preset, write the results into a new folder, and give the lines of the page."""
     folder = unused(PROFILES, config.preset)
-    profile = measure(config, device, compile_it, folder)
+    profile = measure(config, device, folder)
     write_atomically(folder / "profile.json", json.dumps(asdict(profile), indent=2) + "\n")
     yield from page(profile)
     yield f"\n{folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}"
 
 
-def measure(config: Config, device: Device, compile_it: bool, folder: Path) -> Profile:
+def measure(config: Config, device: Device, folder: Path) -> Profile:
     """All figures; the trace and the memory snapshot are written into `folder`."""
     with closing(Probe(config.task(), config.train, config.seed, device)) as probe:
         say("the forward pass")
         passes = {examples: forward(probe, examples) for examples in sorted({1, config.train.micro_batch})}
         say("training steps")
-        used = eager = training(probe, probe.model)
-        network, comparison = compare(probe, compile_it)
-        if isinstance(comparison, Compiled) and device.type == "cuda" and config.train.compile:
-            used = comparison.training
-        else:
-            network = probe.model
+        eager = training(probe, probe.model)
+        network, comparison = compare(probe, config.train.compile)
+        used = comparison.training if isinstance(comparison, Compiled) else eager
         say("the device's limit: products of large matrices")
         reached = arithmetic(probe, passes[config.train.micro_batch], used.timing)
         say("operators and memory")
@@ -102,13 +99,14 @@ def measure(config: Config, device: Device, compile_it: bool, folder: Path) -> P
     )
 
 
-def compare(probe: Probe, compile_it: bool) -> tuple[Any, Compiled | str]:
-    """The compiled model and what a training step of it takes, or why there is no figure."""
-    if not compile_it and probe.device.type != "cuda":
-        return probe.model, f"not compared on {probe.device.type}: --compile does it, in a minute or more"
+def compare(probe: Probe, wish: str) -> tuple[Any, Compiled | str]:
+    """The model as `train` calls it, and what a training step of it takes compiled, or why there is no figure."""
+    if not compiles(probe.device, wish):
+        return probe.model, "not compared: --train.compile on does it, in a minute or more"
     say("training steps, compiled")
     network = torch.compile(probe.model)
-    return network, compiled(probe, network)
+    measured = compiled(probe, network)
+    return (network if isinstance(measured, Compiled) else probe.model), measured
 
 
 def conclude(

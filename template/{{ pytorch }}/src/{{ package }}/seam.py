@@ -110,6 +110,7 @@ class Task:
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """What the metrics need to know of each example of a split, concatenated, on the CPU.
 
+        A classifier's are `logits`, (n, classes), and `y`, (n,): what is about classes knows it by these names.
         `loader` gives the batches in the order of the examples, on the model's device.
         """
         raise NotImplementedError

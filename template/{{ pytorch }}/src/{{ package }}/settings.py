@@ -53,8 +53,8 @@ class TrainConfig:
     """Where to train; auto takes CUDA, then Apple's MPS, then the CPU."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 autocast where the device has matrix units for it, else fp32."""
-    compile: bool = True
-    """Compile the model on CUDA."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the model: auto does on CUDA. On a CPU, it needs a C++ compiler and takes half a minute."""
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch", "micro_batch", "validate_every", "validation_batches", "save_every", "log_every")

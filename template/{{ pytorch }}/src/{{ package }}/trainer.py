@@ -173,8 +173,8 @@ class Trainer:
         self.finish()
 
     def network(self) -> Any:
-        """The model as it is called in training: wrapped where several processes train it, and compiled on CUDA."""
-        return self.world.compile(self.wrapped) if self.config.compile and compiles(self.device) else self.wrapped
+        """The model as it is called in training: wrapped where several processes train it, and perhaps compiled."""
+        return self.world.compile(self.wrapped) if compiles(self.device, self.config.compile) else self.wrapped
 
     def batches(self) -> Iterator[Batch]:
         """This process's micro-batches from the present step on."""

@@ -99,7 +99,7 @@ def waits_for_host(figures: Figures) -> Verdict | None:
             ["in model.py and task.py, look for .item(), .tolist(), .cpu(), and indexing with a mask"],
         )
     if not figures.compiled:
-        advice.append("--train.compile")
+        advice.append("--train.compile on")
     return Verdict("launch overhead of small kernels", because, advice)
 
 
@@ -123,7 +123,7 @@ def moves_memory(figures: Figures) -> Verdict | None:
     """Operations that read and write much and compute little."""
     if figures.arithmetic_share is None or figures.arithmetic_share >= ARITHMETIC:
         return None
-    fuse = [] if figures.compiled or figures.device != "cuda" else ["--train.compile, which fuses such operators"]
+    fuse = [] if figures.compiled else ["--train.compile on, which fuses such operators"]
     halve = [] if figures.bf16 else ["--train.precision bf16: half the bytes, where the device has matrix units for it"]
     return Verdict(
         "memory bandwidth",

@@ -1,0 +1,188 @@
+"""What each command does, with its options. Heavy imports stand inside, so that `--help` needs none of them."""
+
+import json
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from .config import PRESETS, Config
+from .errors import Problem
+
+if TYPE_CHECKING:
+    from .distributed import World
+    from .evaluation import Result
+
+Preset = Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model, evaluate it and report."""
+
+    preset: Preset = "default"
+    """The configuration to start from; the options below override it."""
+    resume: bool = False
+    """Go on with the latest run, bit for bit, from its last checkpoint."""
+    run: str | None = None
+    """With --resume: go on with this run folder instead."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .distributed import world
+
+        with world(self.config.train.device) as processes:
+            train(self, processes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure a finished run on the validation split, beside its floors."""
+
+    run: Positional[str | None] = None
+    """The run folder; the latest where none is named."""
+    final: bool = False
+    """Open the sealed test split instead, once, and record it in ledger.jsonl."""
+    again: bool = False
+    """With --final: open it for other weights too; that is counted, and every later report says so."""
+
+    def __call__(self) -> None:
+        from .evaluation import Result
+        from .report import Evaluation, evaluate_finally
+        from .runs import find
+
+        if self.again and not self.final:
+            raise Problem("--again goes with --final: the validation split may be looked at as often as you like")
+        if not self.final:
+            show(Evaluation(find(self.run)).results)
+            return
+        entry, new = evaluate_finally(find(self.run), self.again)
+        print(f"{entry['run']} on the test split, {'now' if new else 'as it was'} recorded at {entry['time']}\n")
+        show({name: Result.of(values) for name, values in entry["results"].items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Confirm the architecture's sanity before a long training, and the budgets."""
+
+    preset: Preset = "smoke"
+    """The configuration to check; the budgets are those of `full`."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .check import run
+        from .device import choose
+        from .seeding import be_deterministic
+
+        be_deterministic()
+        failed = 0
+        for finding in run(self.config, choose(self.config.train.device, "fp32")):
+            print(f"{'ok' if finding.passed else 'FAILED':8}{finding.name:28}{finding.what}", flush=True)
+            failed += not finding.passed
+        if failed:
+            raise Problem(f"{failed} checks failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Measure a preset's speed, memory and utilisation on this machine, and say what bounds it."""
+
+    preset: Preset = "default"
+    """The configuration to measure; the options below override it."""
+    config: Annotated[Config, arg(name="")]
+
+    def __call__(self) -> None:
+        from .device import choose
+        from .profiling import run
+        from .seeding import be_deterministic
+
+        be_deterministic()
+        for line in run(self.config, choose(self.config.train.device, self.config.train.precision)):
+            print(line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write results.json, plots and the model card of a finished run."""
+
+    run: Positional[str | None] = None
+    """The run folder; the latest where none is named."""
+    json: bool = False
+    """Print results.json."""
+    with_tests: bool = False
+    """Run the project's tests too, and fill in what depends on them."""
+
+    def __call__(self) -> None:
+        from .report import Evaluation, write
+        from .runs import find
+
+        evaluation = Evaluation(find(self.run))
+        results = write(evaluation, self.with_tests)
+        if self.json:
+            print(json.dumps(results, indent=2))
+        else:
+            show(evaluation.results)
+            print(f"\nreport: {evaluation.run / 'report'}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewModel:
+    """Write the skeleton of a second model and its tests, beside the first."""
+
+    name: Positional[str]
+    """What the model is called, such as my-net."""
+
+    def __call__(self) -> None:
+        from . import scaffold
+
+        module, tests = scaffold.new_model(self.name)
+        print(f"{module}\n{tests}\n\nFill the first; its tests pass already, and should go on passing.")
+        print(f"To train it, let model() in task.py return {scaffold.camel_case(module.stem)}, and run check.")
+
+
+def train(command: Train, world: "World") -> None:
+    """Open a run, train it to its end, and report."""
+    from . import runs
+    from .checkpoint import Identity
+    from .device import choose, describe
+    from .seeding import be_deterministic
+    from .settings import fingerprint
+    from .trainer import Trainer
+
+    be_deterministic()
+    config = command.config
+    device = choose(config.train.device, config.train.precision)
+    with world.first_goes_first():
+        task = config.task()
+        data = task.data_hash()
+    run = runs.find(command.run) if command.resume else None
+    if run is None:
+        environment = runs.describe_environment(device, world, data)
+        run = world.share(runs.create(config, environment) if world.first else None)
+    else:
+        runs.restore_environment(run, device, world, data)
+    with runs.exclusive(run) if world.first else nullcontext():
+        if world.first:
+            task.save_assets(run)
+            print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
+        identity = Identity(fingerprint(run / "config.json"), data)
+        Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
+        if world.first:
+            from .report import Evaluation, write
+
+            print("measuring the whole validation split and its floors", file=sys.stderr)
+            evaluation = Evaluation(run)
+            write(evaluation)
+            print(f"\n{evaluation.examples}\n")
+            show(evaluation.results)
+            print(f"\nrun: {run}\nreport: {run / 'report'}")
+
+
+def show(results: dict[str, "Result"]) -> None:
+    """Print metrics beside their floors."""
+    from .evaluation import table
+
+    for name, value, remark in table(results):
+        print(f"{name:32}{value:>10}  {remark}")
