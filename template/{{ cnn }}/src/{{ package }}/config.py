@@ -60,6 +60,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if not self.widths or len(self.widths) != len(self.depths):
             raise Problem(f"--model.widths {self.widths} and --model.depths {self.depths} must name the same stages")
+        if len(self.widths) > 4:
+            raise Problem(f"--model.widths names {len(self.widths)} stages: 8 pixels can be halved for 4 at most")
         if min(*self.widths, *self.depths, self.classes) < 1:
             raise Problem("--model.widths, --model.depths and --model.classes must be at least 1")
         if self.kernel < 1 or self.kernel % 2 == 0:
@@ -95,6 +97,10 @@ class Config:
     model: ModelConfig
     loss: LossConfig = LossConfig()
     train: TrainConfig
+
+    def __post_init__(self) -> None:
+        if self.data.balanced and self.loss.class_weights:
+            raise Problem("--data.balanced and --loss.class-weights count rare classes twice: choose one")
 
     def task(self) -> "Classification":
         from .task import Classification

@@ -33,7 +33,7 @@ def fgsm(model: nn.Module, x: Images, y: Labels, epsilon: float) -> Images:
 def pgd(model: nn.Module, x: Images, y: Labels, epsilon: float, noise: torch.Generator, steps: int = STEPS) -> Images:
     """Projected gradient descent from a random point of the ball (Madry et al. 2018, arXiv:1706.06083, section 2.1).
 
-    A step is 2.5 epsilon / steps, which reaches the boundary from any point (their section C).
+    A step is 2.5 epsilon / steps, as theirs, which reaches the boundary from any point of the ball.
     """
     start = torch.rand(x.shape, generator=noise, device=x.device, dtype=x.dtype)
     attacked = (x + epsilon * (2 * start - 1)).clamp(0, 1)

@@ -60,6 +60,7 @@ def recognised(run: Path, epsilon: float) -> dict[str, "Tensor"]:
     from .runs import load_config
     from .seeding import be_deterministic, generator, key
 
+    # Attacks follow gradients.
     be_deterministic()
     config, model = load_config(run), load(run).model
     images = config.task().splits["validation"]
