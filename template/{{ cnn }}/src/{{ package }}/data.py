@@ -76,12 +76,13 @@ class TrainingImages(Images):
 def moved(
     x: Float[Tensor, "B 1 Y X"], degrees: Float[Tensor, " B"], pixels: Float[Tensor, "2 B"]
 ) -> Float[Tensor, "B 1 Y X"]:
-    """Each image turned clockwise and shifted to the right and down, interpolated; what comes into view is black."""
+    """Each image turned clockwise, then shifted to the right and down; interpolated, and black where nothing was."""
     radians, (right, down) = torch.deg2rad(degrees), pixels * (2 / SIDE)
     cos, sin = radians.cos(), radians.sin()
     # Where each pixel of the result is taken from: the inverse of the motion.
-    rows = (torch.stack((cos, sin, -right), 1), torch.stack((-sin, cos, -down), 1))
-    grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    rows = (cos, sin, -cos * right - sin * down), (-sin, cos, sin * right - cos * down)
+    inverse = torch.stack([torch.stack(row, 1) for row in rows], 1)
+    grid = functional.affine_grid(inverse, list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, align_corners=False)
 
 
