@@ -10,11 +10,15 @@ from functools import cache
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from torch import Tensor
 
+from .errors import Problem
 from .seam import Batch
 from .settings import fingerprint
 from .splits import SPLITS, Entry, lock, split_of
 
+FEATURES = 64
+"""Pixels of an image."""
 BRIGHTEST = 16
 """The largest value of a pixel: a constant, where a scaler would have to be fitted to the training data alone."""
 
@@ -47,3 +51,14 @@ def load() -> tuple[dict[str, Images], str]:
     rows = {name: len(images) for name, images in splits.items()}
     content = x.tobytes() + y.tobytes()
     return splits, lock("scikit-learn's digits", [Entry("digits", len(content), fingerprint(content), rows)])
+
+
+def inputs(images: np.ndarray) -> Tensor:
+    """What the model takes, for images of (n, 64) brightnesses from 0 to 16.
+
+    Raises:
+        Problem: the images have another shape.
+    """
+    if images.ndim != 2 or images.shape[1] != FEATURES:
+        raise Problem(f"the images have the shape {images.shape}: give {FEATURES} numbers for each, one a row")
+    return torch.from_numpy((images / BRIGHTEST).astype(np.float32))

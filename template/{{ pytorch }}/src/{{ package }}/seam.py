@@ -79,6 +79,9 @@ class Task:
         """A freshly initialised model with everything that is trained in it."""
         raise NotImplementedError
 
+    def initialise(self, model: nn.Module) -> None:
+        """Change a fresh model before it is trained: fine-tuning loads another run's weights here."""
+
     def groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Parameter groups for the optimizer: no decay for vectors (norms, gates, biases)."""
         parameters = list(model.parameters())

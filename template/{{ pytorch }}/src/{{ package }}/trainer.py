@@ -108,6 +108,7 @@ class Trainer:
         self.micro_batches = config.micro_batches // world.size
         reseed(key(seed, "initialisation"))
         self.model = task.model()
+        task.initialise(self.model)
         self.averaged = world.average(self.model, config.ema, device.torch_device) if config.ema else None
         self.wrapped = world.wrap(self.model, device.torch_device)
         self.optimizer = torch.optim.AdamW(

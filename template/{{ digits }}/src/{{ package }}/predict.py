@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .checkpoint import load_weights
-from .data import BRIGHTEST
+from .data import inputs
 from .device import choose_for_use
 from .errors import Problem
 from .runs import find, load_config, weights_of
@@ -16,8 +16,8 @@ from .runs import find, load_config, weights_of
 class Classifier:
     """A trained model."""
 
-    def __init__(self, model: nn.Module, features: int) -> None:
-        self.model, self.features = model, features
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
 
     @torch.no_grad()
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -26,11 +26,9 @@ class Classifier:
         Raises:
             Problem: the images have another shape, or hold something that is no number.
         """
-        if images.ndim != 2 or images.shape[1] != self.features:
-            raise Problem(f"the images have the shape {images.shape}: give {self.features} numbers for each, one a row")
-        if not np.isfinite(images).all():
+        x = inputs(images)
+        if not x.isfinite().all():
             raise Problem("the images hold values that are missing or infinite")
-        x = torch.from_numpy((images / BRIGHTEST).astype(np.float32))
         probabilities: np.ndarray = self.model(x.to(next(self.model.parameters()).device)).softmax(1).cpu().numpy()
         return probabilities
 
@@ -62,4 +60,4 @@ def load(run: str | Path | None = None) -> Classifier:
     config = load_config(folder)
     model = config.task().model()
     load_weights(model, weights_of(folder))
-    return Classifier(model.to(choose_for_use(config.train).torch_device).eval(), config.model.features)
+    return Classifier(model.to(choose_for_use(config.train).torch_device).eval())

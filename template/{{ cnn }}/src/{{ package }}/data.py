@@ -1,0 +1,141 @@
+"""The data: scikit-learn's handwritten digits, split in one of two ways, and what training does to them.
+
+An image is 8 x 8 pixels. This copy is the test set of UCI's Optical Recognition of Handwritten Digits (Alpaydin &
+Kaynak 1998), which 13 people wrote. The file does not name them, but it is in the order of their forms: its labels
+repeat one sequence of about 130 digits fourteen times.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torch.nn import functional
+
+from .config import DataConfig
+from .errors import Problem
+from .seam import Batch
+from .settings import fingerprint
+from .splits import SPLITS, Entry, lock
+
+BRIGHTEST = 16
+"""The largest value of a pixel: a constant, where a scaler would have to be fitted to the training data alone."""
+SIDE = 8
+"""Pixels along an image."""
+SHARES = (0.6, 0.8)
+"""Where a class's validation and test images begin. A fifth is 360 images: one is 0.3 % of them."""
+FORMS = (1029, 1415)
+"""Where the ninth and the twelfth form begin: eight are for training, three for validation and three for the test."""
+
+
+class Images:
+    """One split: `x` is (n, 1, 8, 8) from 0 to 1, `y` the digits."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+        """`x`: (B, 1, 8, 8), float32; `y`: (B,), int64."""
+        return {"x": torch.from_numpy(self.x[indices]), "y": torch.from_numpy(self.y[indices])}
+
+
+class TrainingImages(Images):
+    """The training split as it is drawn: turned and shifted anew each time, and perhaps every class equally often."""
+
+    def __init__(self, images: Images, config: DataConfig) -> None:
+        super().__init__(images.x, images.y)
+        self.config = config
+        self.by_class = np.argsort(self.y, kind="stable")
+        self.starts, self.counts = np.unique(self.y[self.by_class], return_index=True, return_counts=True)[1:]
+
+    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+        if self.config.balanced:
+            indices = self.balanced(indices, noise)
+        batch = super().batch(indices, noise)
+        amounts = torch.from_numpy(noise.uniform(-1, 1, (3, len(indices))).astype(np.float32))
+        if self.config.shift or self.config.rotation:
+            batch["x"] = moved(batch["x"], amounts[0] * self.config.rotation, amounts[1:] * self.config.shift)
+        return batch
+
+    def balanced(self, indices: np.ndarray, noise: np.random.Generator) -> np.ndarray:
+        """Other indices: index i asks for class i modulo the number of classes, and `noise` draws one of its images.
+
+        An epoch asks for each index once, so it shows every class equally often; and as order and noise are functions
+        of seed and step, so is what is drawn.
+        """
+        classes = indices % len(self.starts)
+        drawn = np.floor(noise.random(len(indices)) * self.counts[classes]).astype(np.int64)
+        return self.by_class[self.starts[classes] + drawn]
+
+
+def moved(
+    x: Float[Tensor, "B 1 Y X"], degrees: Float[Tensor, " B"], pixels: Float[Tensor, "2 B"]
+) -> Float[Tensor, "B 1 Y X"]:
+    """Each image turned clockwise, then shifted to the right and down; interpolated, and black where nothing was."""
+    radians, (right, down) = torch.deg2rad(degrees), pixels * (2 / SIDE)
+    cos, sin = radians.cos(), radians.sin()
+    # Where each pixel of the result is taken from: the inverse of the motion.
+    rows = (cos, sin, -cos * right - sin * down), (-sin, cos, sin * right - cos * down)
+    inverse = torch.stack([torch.stack(row, 1) for row in rows], 1)
+    grid = functional.affine_grid(inverse, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, align_corners=False)
+
+
+def class_weights(y: np.ndarray, classes: int) -> np.ndarray:
+    """N / (K n_c) of each class, whose mean over the examples is 1 (King & Zeng 2001); 1 where a class is absent."""
+    counts = np.bincount(y, minlength=classes)
+    return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1.0)
+
+
+def stratified(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The split of each image: within each class by rank of the image's hash, so that equal images lie together."""
+    hashes = np.array([fingerprint(image.tobytes()) for image in x])
+    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    split_of_group = np.empty(len(first), dtype=object)
+    for digit in np.unique(y):
+        groups = np.flatnonzero(y[first] == digit)
+        parts = np.split(groups, [round(share * len(groups)) for share in SHARES])
+        for name, part in zip(SPLITS, parts, strict=True):
+            split_of_group[part] = name
+    return split_of_group[group]
+
+
+def by_writer(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The split of each image: whole forms, in the order of the file."""
+    return np.array(SPLITS, dtype=object)[np.searchsorted(FORMS, np.arange(len(x)), side="right")]
+
+
+@cache
+def load(split: str, classes: tuple[int, ...] = ()) -> tuple[dict[str, Images], str]:
+    """Every split, and the hash that identifies the data and the split.
+
+    An image's split does not depend on `classes`.
+
+    Raises:
+        Problem: the data are not those of `data.lock.json`.
+    """
+    pixels, y = load_digits(return_X_y=True)
+    x = (pixels / BRIGHTEST).astype(np.float32).reshape(-1, 1, SIDE, SIDE)
+    sides = (stratified if split == "stratified" else by_writer)(x, y)
+    kept = np.isin(y, classes or np.unique(y))
+    splits = {name: Images(x[kept & (sides == name)], y[kept & (sides == name)]) for name in SPLITS}
+    source = f"scikit-learn's digits{''.join(f' {digit}' for digit in sorted(classes))}, {split}"
+    content = b"".join(images.x.tobytes() + images.y.tobytes() for images in splits.values())
+    rows = {name: len(images) for name, images in splits.items()}
+    return splits, lock(source, [Entry("digits", len(content), fingerprint(content), rows)])
+
+
+def inputs(images: np.ndarray) -> Tensor:
+    """What the model takes, for images of (n, 64) brightnesses from 0 to 16.
+
+    Raises:
+        Problem: the images have another shape.
+    """
+    if images.ndim != 2 or images.shape[1] != SIDE**2:
+        raise Problem(f"the images have the shape {images.shape}: give {SIDE**2} numbers for each, one a row")
+    return torch.from_numpy((images / BRIGHTEST).astype(np.float32)).view(-1, 1, SIDE, SIDE)
