@@ -143,7 +143,7 @@ def fit_temperature(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, "
     for _ in range(40):
         middle = (low + high) / 2
         expected = (softmax(logits / np.exp(middle)) * logits).sum(1)
-        low, high = (low, middle) if (true - expected).sum() > 0 else (middle, high)
+        low, high = (low, middle) if (true - expected).sum() >= 0 else (middle, high)
     return float(np.exp((low + high) / 2))
 
 
@@ -181,20 +181,21 @@ def per_class(counts: Int[np.ndarray, "classes classes"]) -> list[PerClass]:
 
 
 def reliability_diagram(found: Calibration) -> "Figure":
-    """Accuracy against confidence, above the share of the examples in each bin."""
+    """Accuracy against confidence, with a point's area as its bin's share, above these shares."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     total = sum(one.count for one in found.bins)
     for one in found.bins:
+        lower.bar(one.low, one.count / total, one.high - one.low, align="edge", alpha=0.5, color="C0", edgecolor="C0")
         if one.accuracy is not None and one.confidence is not None:
-            upper.bar(one.low, one.accuracy, one.high - one.low, align="edge", color="C0", alpha=0.4, edgecolor="C0")
-            upper.plot([one.confidence] * 2, [one.accuracy, one.confidence], color="C3")
-            upper.plot(one.confidence, one.accuracy, marker="o", color="C0")
-        lower.bar(one.low, one.count / total, one.high - one.low, align="edge", color="C0", alpha=0.4, edgecolor="C0")
+            area = 15 + 250 * one.count / total
+            upper.plot([one.confidence] * 2, [one.confidence, one.accuracy], color="C3", zorder=2)
+            upper.scatter(one.confidence, one.accuracy, area, color="C0", zorder=3)
     upper.plot([0, 1], [0, 1], linestyle="--", linewidth=1, color="black")
-    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title=f"Reliability: ECE {found.ece:.3f}")
+    title = f"Reliability: ECE {found.ece:.3f} (by chance up to {found.ece_by_chance:.3f})"
+    upper.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="accuracy", title=title)
     lower.set(xlabel="confidence", ylabel="share")
     for axes in (upper, lower):
         axes.grid(alpha=0.3)

@@ -71,7 +71,7 @@ def permutation_p(differences: Float[np.ndarray, " pairs"]) -> float:
     # Sums of the same numbers in another order differ in the last bits.
     least = abs(differing.sum()) - 1e-12 * np.abs(differing).sum()
     if len(differing) <= EXACT:
-        signs = np.array(list(product((-1.0, 1.0), repeat=len(differing)))).reshape(-1, len(differing))
+        signs = np.array(list(product((-1.0, 1.0), repeat=len(differing))))
         return float(np.mean(np.abs(signs @ differing) >= least))
     rng = np.random.default_rng(0)
     drawn = (differing @ rng.choice((-1.0, 1.0), len(differing)) for _ in range(PERMUTATIONS))
