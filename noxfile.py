@@ -29,6 +29,8 @@ ORACLES = [
     "tests/test_oracles.py",
     "tests/test_kill.py",
     "tests/test_seam.py",
+    "tests/test_series.py",
+    "tests/test_statistics.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
 ]

@@ -70,7 +70,8 @@ def told(found: "Calibration", n: int) -> list[str]:
         f"up to {found.ece_by_chance:.4f}",
         f"{'Brier score':28}{found.brier:.4f}  0 is ideal, 2 the worst",
         f"{'temperature':28}{found.temperature:.4f}  the best divisor of the logits; {sure}",
-        f"{'ECE with a temperature':28}{found.ece_calibrated:.4f}  each fifth with the temperature of the others",
+        f"{'ECE with a temperature':28}{found.ece_calibrated:.4f}  and {found.ece_halves:.4f} without: in halves, each "
+        "with the other's temperature",
     ]
 
 
