@@ -30,6 +30,8 @@ ORACLES = [
     "tests/test_convnet.py",
     "tests/test_kill.py",
     "tests/test_seam.py",
+    "tests/test_series.py",
+    "tests/test_statistics.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
 ]

@@ -1,9 +1,11 @@
 """What each command does, with its options. Heavy imports stand inside, so that `--help` needs none of them."""
 
+import gc
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -14,6 +16,7 @@ from .errors import Problem
 if TYPE_CHECKING:
     from .distributed import World
     from .evaluation import Result
+    from .series import Series
 
 Preset = Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")]
 
@@ -28,13 +31,25 @@ class Train:
     """Go on with the latest run, bit for bit, from its last checkpoint."""
     run: str | None = None
     """With --resume: go on with this run folder instead."""
+    seeds: int = 1
+    """Train so many times, with this seed and those after it, and report the spread. --resume goes on with them all."""
     config: Annotated[Config, arg(name="")]
 
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise Problem(f"--seeds {self.seeds} must be at least 1")
+
     def __call__(self) -> None:
+        from . import series
         from .distributed import world
+        from .runs import find
 
         with world(self.config.train.device) as processes:
-            train(self, processes)
+            begun = series.of(find(self.run)) if self.resume else None
+            if begun is None and self.seeds == 1:
+                train(self, processes)
+            else:
+                train_several(self, processes, begun or series.new(self.config, self.seeds))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +157,26 @@ class NewModel:
         print(f"To train it, let model() in task.py return {scaffold.camel_case(module.stem)}, and run check.")
 
 
-def train(command: Train, world: "World") -> None:
+def train_several(command: Train, world: "World", series: "Series") -> None:
+    """Train what is left of a series, and report the spread."""
+    for seed in series.seeds:
+        run, finished = world.share(series.member(seed) if world.first else None)
+        if finished:
+            continue
+        if world.first:
+            print(f"\nseed {seed} of {series.seeds.start} to {series.seeds.stop - 1}", file=sys.stderr)
+        config = replace(command.config, seed=seed)
+        train(replace(command, config=config, resume=run is not None, run=run and str(run)), world, series)
+        # A model lies in reference cycles, and the next one needs its memory.
+        gc.collect()
+    if world.first:
+        file, spreads = series.write()
+        print(f"\n{len(series.seeds)} trainings, seeds {series.seeds.start} to {series.seeds.stop - 1}:\n")
+        show_rows(row for name, spread in spreads.items() for row in spread.rows(name))
+        print(f"\nsummary: {file}")
+
+
+def train(command: Train, world: "World", series: "Series | None" = None) -> None:
     """Open a run, train it to its end, and report."""
     from . import runs
     from .checkpoint import Identity
@@ -159,7 +193,7 @@ def train(command: Train, world: "World") -> None:
         data = task.data_hash()
     run = runs.find(command.run) if command.resume else None
     if run is None:
-        environment = runs.describe_environment(device, world, data)
+        environment = runs.describe_environment(device, world, data) | (series.as_dict() if series else {})
         run = world.share(runs.create(config, environment) if world.first else None)
     else:
         runs.restore_environment(run, device, world, data)
@@ -184,5 +218,10 @@ def show(results: dict[str, "Result"]) -> None:
     """Print metrics beside their floors."""
     from .evaluation import table
 
-    for name, value, remark in table(results):
+    show_rows(table(results))
+
+
+def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print names, values and remarks."""
+    for name, value, remark in rows:
         print(f"{name:32}{value:>10}  {remark}")

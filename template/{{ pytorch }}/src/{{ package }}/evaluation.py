@@ -23,9 +23,9 @@ class Result:
 
     value: float
     ci95: tuple[float, float] | None
-    """95 % percentile bootstrap over the examples (Efron & Tibshirani 1993, chapter 13)."""
+    """95 % percentile bootstrap over the examples, or their groups (Efron & Tibshirani 1993, chapter 13)."""
     n: int | None
-    """How many examples the interval rests on."""
+    """How many examples, or groups of them, the interval rests on."""
     higher_is_better: bool
     floors: dict[str, float]
 
@@ -42,12 +42,21 @@ class Result:
         return cls(**values | {"ci95": tuple(values["ci95"]) if values["ci95"] else None})
 
 
-def interval(per_example: Tensor, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean: percentiles over resamples with replacement."""
+def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and sizes of what is independent of each other: the groups, or the examples where there are none."""
     values = per_example.double().numpy()
+    if group is None:
+        return values, np.ones(len(values), np.int64)
+    _, member = np.unique(group.numpy(), return_inverse=True)
+    return np.bincount(member, values), np.bincount(member)
+
+
+def interval(per_example: Tensor, group: Tensor | None = None, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the mean over the examples: percentiles over resamples of the groups with replacement."""
+    sums, sizes = independent(per_example, group)
     rng = np.random.default_rng(seed)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    draws = (rng.integers(0, len(sums), len(sums)) for _ in range(RESAMPLES))
+    low, high = np.percentile([sums[drawn].sum() / sizes[drawn].sum() for drawn in draws], [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -55,11 +64,17 @@ def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str,
     """Results of the metrics; the floors belong to the first."""
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
-        examples = metric.per_example
-        n = None if examples is None else len(examples)
-        ci95 = None if examples is None or len(examples) < FEWEST else interval(examples)
+        ci95, n = certainty(metric)
         results[name] = Result(metric.value, ci95, n, metric.higher_is_better, {} if results else floors)
     return results
+
+
+def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
+    """A metric's interval, and how many independent parts it rests on, as far as there are such things."""
+    if metric.per_example is None:
+        return None, None
+    n = len(independent(metric.per_example, metric.group)[0])
+    return interval(metric.per_example, metric.group) if n >= FEWEST else None, n
 
 
 @torch.no_grad()
@@ -110,7 +125,11 @@ def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
         remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
         if result.ci95:
             remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
-        rows.append((name.replace("_", " "), f"{result.value:.3f}", remark))
-        ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-        rows += [(f"  {floor}", f"{at:.3f}", "beaten" if result.beats(at) else "not beaten") for floor, at in ordered]
+        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *floor_rows(result)]
     return rows
+
+
+def floor_rows(result: Result) -> list[tuple[str, str, str]]:
+    """The floors of a metric, from weak to strong, and whether it beats them."""
+    ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
+    return [(f"  {floor}", f"{at:.3f}", "beaten" if result.beats(at) else "not beaten") for floor, at in ordered]

@@ -47,6 +47,9 @@ class Metric(NamedTuple):
     per_example: Tensor | None
     """One number for each independent example, with `value` as their mean; None where there is no such thing."""
     higher_is_better: bool = False
+    group: Tensor | None = None
+    """An integer for each example, where examples depend on each other: those that share a writer, a patient, a
+    document. Then the groups are what is independent, and is drawn again for an interval."""
 
 
 @runtime_checkable

@@ -1,0 +1,166 @@
+"""The rendered statistics against theory, simulation and independent implementations."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize, stats
+from sklearn import metrics
+from transformer_demo import calibration, comparison, evaluation, series
+
+
+def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
+    """How often it holds, each time with another generator."""
+    return sum(of(np.random.default_rng(trial)) for trial in range(trials)) / trials
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer resamples, for simulations that need many intervals."""
+    monkeypatch.setattr(evaluation, "RESAMPLES", 400)
+    monkeypatch.setattr(comparison, "PERMUTATIONS", 399)
+    monkeypatch.setattr(calibration, "DRAWS", 200)
+
+
+@pytest.mark.parametrize("sizes", ["equal", "varied"])
+@pytest.mark.usefixtures("quick")
+def test_an_interval_by_group_covers_and_one_by_example_does_not(sizes: str) -> None:
+    """60 groups whose members share half of their variance; the true mean is 0."""
+
+    def covers(by_group: bool) -> Callable[[np.random.Generator], bool]:
+        def once(rng: np.random.Generator) -> bool:
+            counts = np.full(60, 8) if sizes == "equal" else rng.integers(1, 16, 60)
+            group = np.repeat(np.arange(60), counts)
+            values = torch.from_numpy((rng.normal(size=60)[group] + rng.normal(size=len(group))) / 2**0.5)
+            low, high = evaluation.interval(values, torch.from_numpy(group) if by_group else None)
+            return low <= 0 <= high
+
+        return once
+
+    assert 0.91 < share(covers(True), 400) < 0.97
+    assert share(covers(False), 400) < 0.75
+
+
+@pytest.mark.usefixtures("quick")
+def test_intervals_over_five_seeds_cover_with_t_and_not_with_a_bootstrap() -> None:
+    def covers(interval: Callable[[np.ndarray], tuple[float, float]]) -> Callable[[np.random.Generator], bool]:
+        def once(rng: np.random.Generator) -> bool:
+            low, high = interval(rng.normal(0.9, 0.01, 5))
+            return low <= 0.9 <= high
+
+        return once
+
+    assert 0.93 < share(covers(lambda values: series.t_interval(values.tolist())), 1500) < 0.97
+    assert share(covers(lambda values: evaluation.interval(torch.from_numpy(values))), 300) < 0.88
+
+
+def test_quantiles_of_t_are_those_of_scipy() -> None:
+    for degrees in range(1, 60):
+        assert series.student(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-12)
+
+
+def test_an_interval_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, 200), rng.normal(0.2, 1, 200)
+    ours = evaluation.interval(torch.from_numpy(b - a))
+    theirs = stats.bootstrap(
+        (a, b), lambda x, y, axis: (y - x).mean(axis), paired=True, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert ours == pytest.approx(theirs, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [5, 9, 12, 40])
+def test_permutation_p_is_that_of_scipy(n: int) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        differences = rng.normal(0.3, 1, n)
+        theirs = stats.permutation_test(
+            (differences, np.zeros(n)),
+            lambda x, y, axis: (x - y).mean(axis),
+            permutation_type="samples",
+            n_resamples=9999,
+            rng=rng,
+        ).pvalue
+        assert comparison.permutation_p(differences) == pytest.approx(theirs, abs=1e-12 if n <= 12 else 0.02)
+
+
+@pytest.mark.parametrize("n", [10, 40])
+@pytest.mark.usefixtures("quick")
+def test_p_is_uniform_where_there_is_no_difference(n: int) -> None:
+    """As far as it can be: the exact p of 10 pairs takes 512 values. Skewed differences are swapped, not shifted."""
+    found = []
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        found.append(comparison.permutation_p(rng.exponential(size=n) - rng.exponential(size=n)))
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+    assert 0.03 < np.mean(np.array(found) <= 0.05) < 0.075
+
+
+@pytest.mark.usefixtures("quick")
+def test_holm_keeps_the_chance_of_any_error_at_its_level() -> None:
+    def errs(corrected: bool) -> Callable[[np.random.Generator], bool]:
+        def once(rng: np.random.Generator) -> bool:
+            ps = [comparison.permutation_p(rng.normal(size=10)) for _ in range(4)]
+            return min(comparison.holm(ps) if corrected else ps) <= 0.05
+
+        return once
+
+    assert share(errs(True), 400) < 0.08
+    assert share(errs(False), 400) > 0.12
+
+
+def answers(n: int, classes: int, temperature: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    logits = 2 * rng.normal(size=(n, classes))
+    y = (calibration.softmax(logits).cumsum(1) < rng.random((n, 1))).sum(1)
+    return logits * temperature, y
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+def test_figures_of_classes_are_those_of_scikit_learn(classes: int) -> None:
+    logits, y = answers(500, classes, 1.0, np.random.default_rng(0))
+    y[y == 1] = 0  # a class that is never right
+    counts = calibration.confusion(logits, y)
+    assert np.array_equal(counts, metrics.confusion_matrix(y, logits.argmax(1), labels=range(classes)))
+    theirs = metrics.precision_recall_fscore_support(y, logits.argmax(1), labels=range(classes), zero_division=0)
+    ours = [(one.precision, one.recall or 0.0, one.f1, one.support) for one in calibration.per_class(counts)]
+    np.testing.assert_allclose(np.array(ours), np.array(theirs).T)
+    probabilities = calibration.softmax(logits)
+    expected = metrics.brier_score_loss(y, probabilities, labels=range(classes), scale_by_half=False)
+    assert calibration.brier(probabilities, y) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("planted", [0.3, 1.0, 5.0])
+def test_a_temperature_is_the_minimum_that_scipy_finds(planted: float) -> None:
+    logits, y = answers(3000, 6, planted, np.random.default_rng(1))
+
+    def nats(log_t: float) -> float:
+        return float(-np.log(calibration.softmax(logits / np.exp(log_t))[np.arange(len(y)), y]).mean())
+
+    theirs = np.exp(optimize.minimize_scalar(nats, bounds=(-4, 4), method="bounded", options={"xatol": 1e-9}).x)
+    ours = calibration.fit_temperature(logits, y)
+    assert ours == pytest.approx(theirs, rel=1e-4)
+    assert ours == pytest.approx(planted, rel=0.08)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_calibrated_model_is_within_chance_and_another_is_not() -> None:
+    def within(temperature: float) -> Callable[[np.random.Generator], bool]:
+        return lambda rng: calibration.calibration(*answers(200, 5, temperature, rng)).within_chance
+
+    assert 0.9 < share(within(1.0), 200) < 0.99
+    assert share(within(2.5), 50) < 0.1
+
+
+def test_the_calibrated_error_is_not_optimistic() -> None:
+    """Where a temperature was fitted, the error is less than of fresh examples; what is reported is not."""
+    fitted, reported, fresh = [], [], []
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        (logits, y), (others, z) = (answers(100, 3, 3.0, rng) for _ in range(2))
+        temperature = calibration.fit_temperature(logits, y)
+        for found, x, truth in ((fitted, logits, y), (fresh, others, z)):
+            probabilities = calibration.softmax(x / temperature)
+            found.append(calibration.expected_error(probabilities.max(1), probabilities.argmax(1) == truth))
+        reported.append(calibration.errors_of_halves(logits, y)[1])
+    assert np.mean(fitted) < np.mean(fresh) < np.mean(reported)
