@@ -28,6 +28,7 @@ UPDATES = ["tests/test_updates.py"]
 ORACLES = [
     "tests/test_oracles.py",
     "tests/test_kill.py",
+    "tests/test_leakage.py",
     "tests/test_seam.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
