@@ -29,6 +29,7 @@ ORACLES = [
     "tests/test_oracles.py",
     "tests/test_convnet.py",
     "tests/test_kill.py",
+    "tests/test_leakage.py",
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",

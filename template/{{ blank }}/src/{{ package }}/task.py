@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from .config import ModelConfig
 from .data import Images, load
+from .leakage import Leakage
 from .model import MLP
 from .seam import Batch, Context, Metric, Output, Task
 
@@ -30,10 +31,13 @@ class Classification(Task):
         return MLP(self.config)
 
     def data(self, split: str) -> Images:
-        return load()[0][split]
+        return load().splits[split]
 
     def data_hash(self) -> str:
-        return load()[1]
+        return load().sha256
+
+    def leakage(self) -> Leakage:
+        return load().leakage
 
     def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
         return torch.tensor(float(len(batch["y"])), device=batch["y"].device)

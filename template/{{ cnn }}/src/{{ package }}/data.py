@@ -5,7 +5,9 @@ Kaynak 1998), which 13 people wrote. The file does not name them, but it is in t
 repeat one sequence of about 130 digits fourteen times.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from .config import DataConfig
+from .duplicates import correlated, joined
 from .errors import Problem
+from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .settings import fingerprint
 from .splits import SPLITS, Entry, lock
@@ -24,6 +28,8 @@ BRIGHTEST = 16
 """The largest value of a pixel: a constant, where a scaler would have to be fitted to the training data alone."""
 SIDE = 8
 """Pixels along an image."""
+ALIKE = 0.985
+"""Images that correlate as much are one: six pairs of the digits, and no two of different digits exceed 0.94."""
 SHARES = (0.6, 0.8)
 """Where a class's validation and test images begin. A fifth is 360 images: one is 0.3 % of them."""
 FORMS = (1029, 1415)
@@ -92,10 +98,9 @@ def class_weights(y: np.ndarray, classes: int) -> np.ndarray:
     return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1.0)
 
 
-def stratified(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The split of each image: within each class by rank of the image's hash, so that equal images lie together."""
-    hashes = np.array([fingerprint(image.tobytes()) for image in x])
-    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+def stratified(keys: Sequence[str], y: np.ndarray) -> np.ndarray:
+    """The split of each image: within each class by rank of its group's hash, so that a group lies together."""
+    _, first, group = np.unique(np.array(keys), return_index=True, return_inverse=True)
     split_of_group = np.empty(len(first), dtype=object)
     for digit in np.unique(y):
         groups = np.flatnonzero(y[first] == digit)
@@ -105,29 +110,56 @@ def stratified(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return split_of_group[group]
 
 
-def by_writer(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def by_writer(keys: Sequence[str], y: np.ndarray) -> np.ndarray:
     """The split of each image: whole forms, in the order of the file."""
-    return np.array(SPLITS, dtype=object)[np.searchsorted(FORMS, np.arange(len(x)), side="right")]
+    return np.array(SPLITS, dtype=object)[np.searchsorted(FORMS, np.arange(len(y)), side="right")]
+
+
+def in_its_last_split(keys: Sequence[str], sides: np.ndarray) -> np.ndarray:
+    """Whether each image is kept: of a group that two splits hold, the later one's, so that the test is whole."""
+    rank = np.array([SPLITS.index(side) for side in sides])
+    _, group = np.unique(np.array(keys), return_inverse=True)
+    last = np.zeros(group.max() + 1, dtype=np.int64)
+    np.maximum.at(last, group, rank)
+    return rank == last[group]
+
+
+class Digits(NamedTuple):
+    """The data, split."""
+
+    splits: dict[str, Images]
+    sha256: str
+    leakage: Leakage
+    """What the splits share: nothing, unless the grouping below is changed."""
 
 
 @cache
-def load(split: str, classes: tuple[int, ...] = ()) -> tuple[dict[str, Images], str]:
-    """Every split, and the hash that identifies the data and the split.
-
-    An image's split does not depend on `classes`.
+def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
+    """The digits, or those of some classes; an image's split does not depend on `classes`.
 
     Raises:
         Problem: the data are not those of `data.lock.json`.
     """
     pixels, y = load_digits(return_X_y=True)
     x = (pixels / BRIGHTEST).astype(np.float32).reshape(-1, 1, SIDE, SIDE)
-    sides = (stratified if split == "stratified" else by_writer)(x, y)
-    kept = np.isin(y, classes or np.unique(y))
+    keys = [fingerprint(image.tobytes()) for image in x]
+    pairs = correlated(x.reshape(len(x), -1), ALIKE)
+    groups = joined(keys, pairs)
+    sides = (stratified if split == "stratified" else by_writer)(groups, y)
+    whole = in_its_last_split(groups, sides)
+    kept = whole & np.isin(y, classes or np.unique(y))
     splits = {name: Images(x[kept & (sides == name)], y[kept & (sides == name)]) for name in SPLITS}
     source = f"scikit-learn's digits{''.join(f' {digit}' for digit in sorted(classes))}, {split}"
     content = b"".join(images.x.tobytes() + images.y.tobytes() for images in splits.values())
     rows = {name: len(images) for name, images in splits.items()}
-    return splits, lock(source, [Entry("digits", len(content), fingerprint(content), rows)])
+    digest = lock(source, [Entry("digits", len(content), fingerprint(content), rows)])
+    return Digits(splits, digest, shared(whole, sides, keys, groups))
+
+
+def shared(whole: np.ndarray, sides: np.ndarray, keys: Sequence[str], groups: Sequence[str]) -> Leakage:
+    """What the splits share of the images that are kept."""
+    samples = [Sample(f"image {row}", str(sides[row]), keys[row], groups[row]) for row in np.flatnonzero(whole)]
+    return compare(samples, [], f"correlation of pixels at least {ALIKE}")
 
 
 def inputs(images: np.ndarray) -> Tensor:

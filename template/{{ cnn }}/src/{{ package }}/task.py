@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from .config import DataConfig, LossConfig, ModelConfig
 from .data import SIDE, Images, TrainingImages, class_weights, load
+from .leakage import Leakage
 from .model import EXPANSION, ConvNet
 from .seam import Batch, Context, Metric, Output, Task
 
@@ -34,7 +35,7 @@ class Classification(Task):
     @property
     def splits(self) -> dict[str, Images]:
         """The images as they are, without what training does to them."""
-        return load(self.source.split, self.source.classes)[0]
+        return load(self.source.split, self.source.classes).splits
 
     def model(self) -> nn.Module:
         return ConvNet(self.config)
@@ -50,7 +51,10 @@ class Classification(Task):
         return TrainingImages(images, self.source) if split == "train" else images
 
     def data_hash(self) -> str:
-        return load(self.source.split, self.source.classes)[1]
+        return load(self.source.split, self.source.classes).sha256
+
+    def leakage(self) -> Leakage:
+        return load(self.source.split, self.source.classes).leakage
 
     def counted(self, y: Tensor) -> Tensor:
         """How much each example counts, (B,)."""

@@ -181,6 +181,7 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
     from . import runs
     from .checkpoint import Identity
     from .device import choose, describe
+    from .leakage import refuse
     from .seeding import be_deterministic
     from .settings import fingerprint
     from .trainer import Trainer
@@ -191,6 +192,8 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
     with world.first_goes_first():
         task = config.task()
         data = task.data_hash()
+        if world.first:
+            refuse(task.leakage())
     run = runs.find(command.run) if command.resume else None
     if run is None:
         environment = runs.describe_environment(device, world, data) | (series.as_dict() if series else {})

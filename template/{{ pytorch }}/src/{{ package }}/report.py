@@ -99,7 +99,7 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
         "validation": {
             "unit_tests": None,
-            "leakage": None,
+            "leakage": asdict(evaluation.task.leakage()),
             "sealed_test_uses": ledger.uses(evaluation.environment["data"]),
             "reproducible": None,
         },
@@ -235,6 +235,12 @@ def save(figure: Figure, file: Path) -> None:
     replace(temporary, file)
 
 
+def shared(leakage: dict[str, Any]) -> str:
+    """What the splits have in common, in a sentence."""
+    compared = ", ".join(f"{count} {split}" for split, count in leakage["compared"].items())
+    return f"Examples that two splits share: {len(leakage['found'])} ({compared}; {leakage['rule']})."
+
+
 def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
     """A model card in the format of the Hugging Face Hub, with every number quoted from results.json."""
     figures, config = results["performance_metrics"], asdict(evaluation.config)
@@ -269,6 +275,8 @@ def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
         "",
         f"Hash of the data: `{evaluation.environment['data']}`. To be written by the owner: where they come from, "
         "under which licence, and what they say about people.",
+        "",
+        shared(results["validation"]["leakage"]),
         "",
         "## Limitations",
         "",

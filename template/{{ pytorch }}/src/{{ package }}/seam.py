@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .leakage import Leakage, equal_examples
 from .ledger import sealed
 
 if TYPE_CHECKING:
@@ -100,6 +101,14 @@ class Task:
     def data_hash(self) -> str:
         """Identifies the data and their split; a run refuses to go on with others."""
         raise NotImplementedError
+
+    def leakage(self) -> Leakage:
+        """What the splits share; a training does not start where that is anything.
+
+        Unless a task says otherwise, examples that are equal to the bit, for which every split is read once. What is
+        nearly equal is found best where the data are split: let `leakage.compare` look there, and return what it says.
+        """
+        return equal_examples(self.data)
 
     def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         """The state before the first step of one micro-batch of `slots` examples."""

@@ -7,11 +7,15 @@ a group lies on the same side. `data.lock.json` records what the data were; late
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from .errors import Problem
 from .settings import fingerprint
+
+T = TypeVar("T")
 
 SPLITS = ("train", "validation", "test")
 LOCK = Path("data.lock.json")
@@ -28,6 +32,16 @@ class Entry:
     sha256: str
     rows: dict[str, int]
     """How many of its examples lie in each split."""
+
+
+class Training(Generic[T]):
+    """The training split. What is fitted to data, such as a vocabulary or a scaler, takes this and nothing else.
+
+    It can only be made from all splits, and picks the training one itself: so nothing held out gets into it.
+    """
+
+    def __init__(self, splits: Mapping[str, T]) -> None:
+        self.data = splits["train"]
 
 
 def split_of(group: str) -> str:
@@ -95,7 +109,7 @@ def _changes(old: list[dict[str, object]], new: list[dict[str, object]]) -> str:
         "new": list(after.keys() - before.keys()),
     }
     named = [f"{kind}: {_some(sorted(map(str, paths)))}" for kind, paths in kinds.items() if paths]
-    return "; ".join(named) or "the same files, split differently"
+    return "; ".join(named) or "the same files, split differently, as after an update that groups near-duplicates"
 
 
 def _some(paths: list[str]) -> str:

@@ -1,9 +1,9 @@
 """Text: where it comes from, how it is split and tokenized, and how one example is made.
 
 A document is a file (.txt, .py), a line of a .jsonl file or a row of a .parquet file (their field `text`). Documents
-that are equal up to white space are one group, and a group lies in one split. The tokenizer, a byte-level BPE, is
-trained on the training split alone. What was prepared is kept in `.cache/`, named by a hash of everything that
-decided it.
+that are equal up to white space, or nearly so (`shingles.py`), are one group, and a group lies in one split. The
+tokenizer, a byte-level BPE, is trained on the training split alone. What was prepared is kept in `.cache/`, named by a
+hash of everything that decided it.
 """
 
 import json
@@ -11,27 +11,45 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from .duplicates import Pair, joined
 from .errors import Problem
+from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .settings import fingerprint
-from .splits import SPLITS, Entry, lock, replace, split_of
+from .shingles import RULE, near
+from .splits import SPLITS, Entry, Training, lock, replace, split_of, write_atomically
 
 CACHE = Path(".cache")
 END = "<|endoftext|>"
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 FEW = 30
-"""With fewer documents than this, each is cut in order instead of falling into one split whole."""
+"""With fewer groups than this, each document is cut in order instead of falling into one split whole."""
+
+
+class Document(NamedTuple):
+    """A text and where it was found."""
+
+    file: str
+    name: str
+    """The file, and the line or row if it holds several."""
+    text: str
+
+    @property
+    def key(self) -> str:
+        """Equal for documents that are equal up to white space."""
+        return fingerprint(" ".join(self.text.split()))
 
 
 class TextExamples:
@@ -66,6 +84,8 @@ class Text:
 
     folder: Path
     sha256: str
+    leakage: Leakage
+    """What the splits share: nothing, unless the grouping is changed."""
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -109,18 +129,20 @@ def prepare(path: str | None, vocabulary: int) -> Text:
         Problem: the path is missing, empty, unreadable or not text, or differs from `data.lock.json`.
     """
     name = path or f"the standard library of Python {'.'.join(map(str, sys.version_info[:3]))}"
-    splits, entries = _assign(list(_read(path)))
+    files = list(_read(path))
+    placed, leakage = _place([document for _, _, documents in files for document in documents])
+    splits = {split: [document.text for sample, document in placed if sample.split == split] for split in SPLITS}
     for split in SPLITS:
         if not splits[split]:
             raise Problem(f"{name} leaves no text for the {split} split: add more documents")
-    digest = lock(name, entries)
-    folder = CACHE / f"text-{fingerprint(f'1 {digest} {vocabulary}')[:16]}"
+    digest = lock(name, _entries(files, placed))
+    folder = CACHE / f"text-{fingerprint(f'2 {digest} {vocabulary}')[:16]}"
     if not folder.exists():
         _write(folder, splits, vocabulary)
-    return Text(folder, digest)
+    return Text(folder, digest, leakage)
 
 
-def _read(path: str | None) -> Iterator[tuple[str, bytes, list[str]]]:
+def _read(path: str | None) -> Iterator[tuple[str, bytes, list[Document]]]:
     """Name, raw content and documents of every file."""
     root = Path(path or sysconfig.get_path("stdlib"))
     for file in _files(root, (".py",) if path is None else SUFFIXES):
@@ -129,7 +151,8 @@ def _read(path: str | None) -> Iterator[tuple[str, bytes, list[str]]]:
             continue
         try:
             content = file.read_bytes()
-            yield relative, content, [text for text in _documents(file, content) if text.strip()]
+            found = [Document(relative, relative + place, text) for place, text in _documents(file, content)]
+            yield relative, content, [document for document in found if document.text.strip()]
         except OSError as error:
             raise Problem(f"cannot read {file}: {error.strerror}") from None
         except UnicodeDecodeError as error:
@@ -150,12 +173,14 @@ def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return files
 
 
-def _documents(file: Path, content: bytes) -> Iterable[str]:
+def _documents(file: Path, content: bytes) -> Iterable[tuple[str, str]]:
+    """Each text, and where in the file it stands."""
     if file.suffix == ".jsonl":
-        return [_field(file, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        return [(f", line {number}", _field(file, number, line)) for number, line in lines]
     if file.suffix == ".parquet":
-        return _parquet(file)
-    return [content.decode()]
+        return [(f", row {number}", text) for number, text in enumerate(_parquet(file))]
+    return [("", content.decode())]
 
 
 def _field(file: Path, number: int, line: bytes) -> str:
@@ -175,38 +200,55 @@ def _parquet(file: Path) -> list[str]:
     except ImportError:
         raise Problem(f"reading {file} needs pyarrow: uv sync --extra parquet, or pip install pyarrow") from None
     try:
-        return [str(text) for text in parquet.read_table(file, columns=["text"])["text"].to_pylist() if text]
+        return [str(text or "") for text in parquet.read_table(file, columns=["text"])["text"].to_pylist()]
     except (ArrowException, KeyError) as error:
         raise Problem(f'{file} is not a parquet file with a column "text": {error}') from None
 
 
-def _assign(files: list[tuple[str, bytes, list[str]]]) -> tuple[dict[str, list[str]], list[Entry]]:
-    """The documents of each split, ordered by their group's hash, and what to lock."""
-    groups = {fingerprint(" ".join(text.split())) for _, _, documents in files for text in documents}
-    place = _by_group if len(groups) >= FEW else _by_position
-    placed: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
-    entries = []
-    for path, content, documents in files:
-        rows = dict.fromkeys(SPLITS, 0)
-        for text in documents:
-            group = fingerprint(" ".join(text.split()))
-            for split, part in place(group, text):
-                rows[split] += 1
-                placed[split].append((group, part))
-        entries.append(Entry(path, len(content), fingerprint(content), rows))
-    return {split: [text for _, text in sorted(parts)] for split, parts in placed.items()}, entries
+def _place(documents: Sequence[Document]) -> tuple[list[tuple[Sample, Document]], Leakage]:
+    """Where each document lies, in the order of their groups' hashes, and what the splits share."""
+    keys = [document.key for document in documents]
+    pairs = _near(documents, keys) if len(documents) >= FEW else []
+    groups = joined(keys, pairs)
+    rule = RULE
+    if len(set(groups)) >= FEW:
+        splits = [split_of(group) for group in groups]
+    else:
+        cut = [(split, part) for document in documents for split, part in _parts(document)]
+        splits, documents = [split for split, _ in cut], [part for _, part in cut]
+        pairs, rule = [], "equal up to white space"
+        keys = groups = [part.key for part in documents]
+    names = [document.name for document in documents]
+    samples = [Sample(*values) for values in zip(names, splits, keys, groups, strict=True)]
+    placed = sorted(zip(samples, documents, strict=True), key=lambda at: (at[0].group, at[1].text))
+    return placed, compare(samples, pairs, rule)
 
 
-def _by_group(group: str, text: str) -> list[tuple[str, str]]:
-    return [(split_of(group), text)]
+def _near(documents: Sequence[Document], keys: list[str]) -> list[Pair]:
+    """The pairs that are alike, which are found once."""
+    file = CACHE / f"near-{fingerprint(' '.join([RULE, *keys]))[:16]}.json"
+    if not file.exists():
+        print(f"comparing {len(documents)} documents with each other (once)", file=sys.stderr)
+        CACHE.mkdir(exist_ok=True)
+        write_atomically(file, json.dumps(near([document.text for document in documents])))
+    return [Pair(*values) for values in json.loads(file.read_text(encoding="utf-8"))]
 
 
-def _by_position(group: str, text: str) -> list[tuple[str, str]]:
+def _parts(document: Document) -> list[tuple[str, Document]]:
     """The first 80 % of the lines, the next 10 % and the last 10 %."""
-    lines = text.splitlines(keepends=True)
+    lines = document.text.splitlines(keepends=True)
     first, second = len(lines) * 8 // 10, len(lines) * 9 // 10
     parts = ("".join(lines[:first]), "".join(lines[first:second]), "".join(lines[second:]))
-    return [(split, part) for split, part in zip(SPLITS, parts, strict=True) if part]
+    return [(split, document._replace(text=part)) for split, part in zip(SPLITS, parts, strict=True) if part.strip()]
+
+
+def _entries(files: list[tuple[str, bytes, list[Document]]], placed: list[tuple[Sample, Document]]) -> list[Entry]:
+    """What to lock: every file, and how many of its documents lie in each split."""
+    rows = Counter((document.file, sample.split) for sample, document in placed)
+    return [
+        Entry(path, len(content), fingerprint(content), {split: rows[path, split] for split in SPLITS})
+        for path, content, _ in files
+    ]
 
 
 def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
@@ -216,7 +258,7 @@ def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
-        tokenizer = train_tokenizer(splits["train"], vocabulary)
+        tokenizer = train_tokenizer(Training(splits), vocabulary)
         tokenizer.save(str(temporary / "tokenizer.json"))
         for split, documents in splits.items():
             (temporary / f"{split}.txt").write_bytes("".join(documents).encode())
@@ -230,7 +272,7 @@ def _write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def train_tokenizer(documents: list[str], vocabulary: int) -> Tokenizer:
+def train_tokenizer(training: Training[list[str]], vocabulary: int) -> Tokenizer:
     """A byte-level BPE with at most `vocabulary` entries; entry 0 is the end of text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -241,7 +283,7 @@ def train_tokenizer(documents: list[str], vocabulary: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(documents, trainer)
+    tokenizer.train_from_iterator(training.data, trainer)
     return tokenizer
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from .config import DataConfig, ModelConfig
 from .data import END, Text, TextExamples, prepare
 from .floors import cached_floors
+from .leakage import Leakage
 from .model import Cache, Transformer
 from .predict import LanguageModel
 from .seam import Batch, Context, Metric, Output, Task
@@ -47,6 +48,9 @@ class LanguageModeling(Task):
 
     def data_hash(self) -> str:
         return self.text.sha256
+
+    def leakage(self) -> Leakage:
+        return self.text.leakage
 
     def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
         tokens = batch["tokens"]
