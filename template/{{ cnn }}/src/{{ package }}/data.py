@@ -98,9 +98,9 @@ def class_weights(y: np.ndarray, classes: int) -> np.ndarray:
     return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1.0)
 
 
-def stratified(keys: Sequence[str], y: np.ndarray) -> np.ndarray:
+def stratified(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The split of each image: within each class by rank of its group's hash, so that a group lies together."""
-    _, first, group = np.unique(np.array(keys), return_index=True, return_inverse=True)
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     split_of_group = np.empty(len(first), dtype=object)
     for digit in np.unique(y):
         groups = np.flatnonzero(y[first] == digit)
@@ -110,15 +110,15 @@ def stratified(keys: Sequence[str], y: np.ndarray) -> np.ndarray:
     return split_of_group[group]
 
 
-def by_writer(keys: Sequence[str], y: np.ndarray) -> np.ndarray:
+def by_writer(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The split of each image: whole forms, in the order of the file."""
     return np.array(SPLITS, dtype=object)[np.searchsorted(FORMS, np.arange(len(y)), side="right")]
 
 
-def in_its_last_split(keys: Sequence[str], sides: np.ndarray) -> np.ndarray:
+def in_its_last_split(groups: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Whether each image is kept: of a group that two splits hold, the later one's, so that the test is whole."""
     rank = np.array([SPLITS.index(side) for side in sides])
-    _, group = np.unique(np.array(keys), return_inverse=True)
+    _, group = np.unique(groups, return_inverse=True)
     last = np.zeros(group.max() + 1, dtype=np.int64)
     np.maximum.at(last, group, rank)
     return rank == last[group]
@@ -144,7 +144,7 @@ def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
     x = (pixels / BRIGHTEST).astype(np.float32).reshape(-1, 1, SIDE, SIDE)
     keys = [fingerprint(image.tobytes()) for image in x]
     pairs = correlated(x.reshape(len(x), -1), ALIKE)
-    groups = joined(keys, pairs)
+    groups = np.array(joined(keys, pairs))
     sides = (stratified if split == "stratified" else by_writer)(groups, y)
     whole = in_its_last_split(groups, sides)
     kept = whole & np.isin(y, classes or np.unique(y))
@@ -156,9 +156,9 @@ def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
     return Digits(splits, digest, shared(whole, sides, keys, groups))
 
 
-def shared(whole: np.ndarray, sides: np.ndarray, keys: Sequence[str], groups: Sequence[str]) -> Leakage:
+def shared(whole: np.ndarray, sides: np.ndarray, keys: Sequence[str], groups: np.ndarray) -> Leakage:
     """What the splits share of the images that are kept."""
-    samples = [Sample(f"image {row}", str(sides[row]), keys[row], groups[row]) for row in np.flatnonzero(whole)]
+    samples = [Sample(f"image {row}", str(sides[row]), keys[row], str(groups[row])) for row in np.flatnonzero(whole)]
     return compare(samples, [], f"correlation of pixels at least {ALIKE}")
 
 
