@@ -28,6 +28,7 @@ UPDATES = ["tests/test_updates.py"]
 ORACLES = [
     "tests/test_oracles.py",
     "tests/test_kill.py",
+    "tests/test_page.py",
     "tests/test_seam.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
@@ -84,7 +85,7 @@ def oracles(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()))
     group = f"{project / 'pyproject.toml'}:dev"
     session.install(
-        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn"
+        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn", "html5lib"
     )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 
