@@ -30,6 +30,7 @@ ORACLES = [
     "tests/test_convnet.py",
     "tests/test_kill.py",
     "tests/test_leakage.py",
+    "tests/test_page.py",
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",
@@ -88,7 +89,7 @@ def oracles(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()))
     group = f"{project / 'pyproject.toml'}:dev"
     session.install(
-        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn"
+        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn", "html5lib"
     )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 

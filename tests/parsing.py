@@ -36,7 +36,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     ".md": MarkdownIt("commonmark").parse,
 }
 # Files that nothing parses: names, patterns, instructions, prose.
-UNPARSED = {"LICENSE", "Dockerfile", ".gitattributes", ".gitignore", ".dockerignore", "py.typed"}
+UNPARSED = {"LICENSE", "Dockerfile", ".gitattributes", ".gitignore", ".dockerignore", "py.typed", "style.css"}
 
 
 def parse(path: Path) -> Any:

@@ -5,8 +5,9 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 class Classification(Task):
     """One label for each image."""
+
+    pipeline: ClassVar[str] = "image-classification"
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
@@ -101,6 +104,11 @@ class Classification(Task):
             for y, q in zip(images.y[:10], p, strict=True)
         ]
         return "\n".join(lines)
+
+    def portray(self, index: int) -> np.ndarray:
+        """The image, 8 x 8."""
+        image: np.ndarray = self.data("validation").x[index].reshape(8, 8)
+        return image
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln K."""

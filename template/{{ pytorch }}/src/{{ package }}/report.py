@@ -1,11 +1,10 @@
-"""results.json, plots and the model card of a run. Every number in them was measured by the command that wrote it."""
+"""results.json, plots and whatever else `contents` lists. Every number was measured by the command that wrote it."""
 
 import ast
 import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import torch
 from matplotlib.figure import Figure
 
 from . import ledger
-from .check import count_parameters, latency_ms
 from .checkpoint import load_weights
-from .device import choose_for_use, describe
+from .contents import SECTIONS, WRITERS
+from .device import choose_for_use
 from .errors import Problem
 from .evaluation import Result, measure, summarise
 from .runs import load_config, load_environment, weights_of
@@ -46,7 +45,7 @@ class Evaluation:
         self.model = self.task.model().to(self.device.torch_device)
         load_weights(self.model, weights)
         self.model.eval()
-        self.records, metrics = measure(
+        self.records, self.metrics = measure(
             self.task,
             self.model,
             split,
@@ -55,7 +54,12 @@ class Evaluation:
             bf16=self.device.bf16,
             bar=True,
         )
-        self.results = summarise(metrics, self.task.floors(split))
+        self.results = summarise(self.metrics, self.task.floors(split))
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """What was recorded while the run trained."""
+        return read(self.run / "metrics.jsonl")
 
     @cached_property
     def examples(self) -> str:
@@ -89,14 +93,14 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
     """Write report/ into the run and return what results.json holds."""
     folder = evaluation.run / "report"
     folder.mkdir(exist_ok=True)
-    history = read(evaluation.run / "metrics.jsonl")
+    history = evaluation.history
     results: dict[str, Any] = {
         "status": "complete",
         "run": evaluation.run.name,
         "steps": history[-1]["step"],
         "deliverables": deliverables(run_tests() if with_tests else None),
-        "performance_metrics": performance(evaluation, history),
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
+        **{name: section(evaluation) for name, section in SECTIONS.items()},
         "validation": {
             "unit_tests": None,
             "leakage": asdict(evaluation.task.leakage()),
@@ -110,7 +114,8 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
     save(curves(history, evaluation.results), folder / "curves.png")
     save(evaluation.task.picture(evaluation.records), folder / "validation.png")
     write_atomically(folder / "examples.txt", evaluation.examples + "\n")
-    write_atomically(folder / "MODEL_CARD.md", model_card(evaluation, results))
+    for writer in WRITERS:
+        writer(evaluation, results)
     return results
 
 
@@ -188,20 +193,6 @@ def passing(outcome: Path) -> dict[str, bool]:
     return files
 
 
-def performance(evaluation: Evaluation, history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Size and speed, measured now; training's own figures come from its record."""
-    rates = [value for line in history for name, value in line.items() if name.endswith("_per_second")]
-    cuda = evaluation.device.type == "cuda"
-    return {
-        "parameter_count": count_parameters(evaluation.model),
-        "inference_time_ms": round(latency_ms(evaluation.task, evaluation.model, evaluation.device), 3),
-        "vram_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
-        f"training_{evaluation.task.unit}_per_second": round(rates[-1], 1) if rates else None,
-        "device": describe(evaluation.device),
-        "precision": evaluation.device.precision,
-    }
-
-
 def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
     """Training loss, and the first metric on the validation split beside its floors."""
     name, result = next(iter(results.items()))
@@ -233,56 +224,3 @@ def save(figure: Figure, file: Path) -> None:
     temporary = file.with_suffix(".tmp")
     figure.savefig(temporary, format="png", dpi=150)
     replace(temporary, file)
-
-
-def shared(leakage: dict[str, Any]) -> str:
-    """What the splits have in common, in a sentence."""
-    compared = ", ".join(f"{count} {split}" for split, count in leakage["compared"].items())
-    return f"Examples that two splits share: {len(leakage['found'])} ({compared}; {leakage['rule']})."
-
-
-def model_card(evaluation: Evaluation, results: dict[str, Any]) -> str:
-    """A model card in the format of the Hugging Face Hub, with every number quoted from results.json."""
-    figures, config = results["performance_metrics"], asdict(evaluation.config)
-    lines = [
-        "---",
-        "library_name: pytorch",
-        "---",
-        "",
-        f"# {PACKAGE.name}, run {results['run']}",
-        "",
-        f"{figures['parameter_count']:,} parameters, trained for {results['steps']} steps with seed "
-        f"{config['seed']}; processes: {evaluation.environment['processes']}; "
-        f"commit {evaluation.environment['commit'] or 'unknown'}.",
-        "",
-        "## Evaluation on the validation split",
-        "",
-        "| metric | value | 95 % interval | n | better is |",
-        "|---|---|---|---|---|",
-    ]
-    for name, metric in results["metrics"].items():
-        ci95 = "{:.4f} to {:.4f}".format(*metric["ci95"]) if metric["ci95"] else ""
-        better = "higher" if metric["higher_is_better"] else "lower"
-        lines.append(f"| {name} | {metric['value']:.4f} | {ci95} | {metric['n'] or ''} | {better} |")
-        lines += [f"| floor: {floor} | {value:.4f} | | | |" for floor, value in metric["floors"].items()]
-    lines += [
-        "",
-        "## Intended use",
-        "",
-        "To be written by the owner: what the model is for, and what it must not be used for.",
-        "",
-        "## Data",
-        "",
-        f"Hash of the data: `{evaluation.environment['data']}`. To be written by the owner: where they come from, "
-        "under which licence, and what they say about people.",
-        "",
-        shared(results["validation"]["leakage"]),
-        "",
-        "## Limitations",
-        "",
-        "To be written by the owner. The figures above were measured on the validation split, which also chose the "
-        "checkpoint; they are therefore a little optimistic. The sealed test split of these data was opened "
-        f"{results['validation']['sealed_test_uses']} times.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -69,6 +69,8 @@ class Task:
 
     unit: ClassVar[str] = "examples"
     """What `weight` counts."""
+    pipeline: ClassVar[str] = ""
+    """What the Hugging Face Hub calls such a task (https://huggingface.co/tasks), for the model card; "" for none."""
     separable: ClassVar[bool] = True
     """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
     one micro-batch on each process."""
@@ -145,6 +147,13 @@ class Task:
     def examples(self, model: nn.Module, context: Context) -> str:
         """A few things that the model says, to be read by a person."""
         raise NotImplementedError
+
+    def portray(self, index: int) -> str | np.ndarray | None:
+        """What a person sees of an example of the validation split, counted as by the first metric's `per_example`.
+
+        A text; or an image's brightness, (H, W), or colours, (H, W, 3), from 0 to 1; None where nothing can be seen.
+        """
+        return None
 
     def expected_loss(self) -> float | None:
         """Loss per unit of weight of an untrained model, where theory gives it."""

@@ -76,6 +76,15 @@ def lock(source: str, entries: list[Entry], file: Path = LOCK) -> str:
     return digest
 
 
+def locked(digest: str, file: Path = LOCK) -> tuple[str, list[Entry]]:
+    """What the data of this hash are called in the lock, and their files; no name and no files where it lacks them."""
+    locks = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for source, recorded in locks.items():
+        if recorded["sha256"] == digest:
+            return source, [Entry(**entry) for entry in recorded["files"]]
+    return "", []
+
+
 def write_atomically(file: Path, text: str) -> None:
     """Replace a file's content so that a crash leaves the old text or the new, never a part."""
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")

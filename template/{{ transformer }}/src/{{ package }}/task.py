@@ -27,11 +27,15 @@ from .seam import Batch, Context, Metric, Output, Task
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SHOWN = 120
+"""Tokens of a document that a person is shown."""
+
 
 class LanguageModeling(Task):
     """Next-token prediction on a text."""
 
     unit: ClassVar[str] = "tokens"
+    pipeline: ClassVar[str] = "text-generation"
 
     def __init__(self, data: DataConfig, config: ModelConfig) -> None:
         self.source, self.config = data, config
@@ -116,6 +120,13 @@ class LanguageModeling(Task):
         seed = context.noise.initial_seed()
         texts = [language_model.complete(start.decode(errors="ignore"), tokens=80, seed=seed) for start in starts]
         return "\n----\n".join(texts)
+
+    def portray(self, index: int) -> str:
+        """How the document begins."""
+        tokens = self.text.tokens("validation")
+        ends = np.flatnonzero(tokens == self.text.tokenizer.token_to_id(END))
+        start, end = ([-1, *ends.tolist(), len(tokens)][index + side] for side in (0, 1))
+        return self.text.tokenizer.decode(tokens[start + 1 : min(start + 1 + SHOWN, end)].tolist())
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
