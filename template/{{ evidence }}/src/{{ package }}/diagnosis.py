@@ -35,7 +35,7 @@ MEASURED = 512
 """Examples of a split whose metric is measured."""
 COMPARED = 2000
 """Examples of a split whose distribution is compared."""
-TIMED, WATCHED = 10, 8
+TIMED, WATCHED = 30, 8
 """Steps that are taken again behind the last checkpoint, for their time and for their gradients."""
 SHORT = 60
 """Steps of the short runs at other learning rates ..."""
@@ -69,13 +69,15 @@ def diagnose(run: Path) -> tuple[list[Finding], str]:
 def observe(run: Path, config: Config, task: Task) -> Observations:
     """Everything that the judgements go by."""
     say("the loss before training")
-    with closing(Replay(run, config, task, config.train)) as fresh:
+    with closing(Replay(run, task, config.train, config.seed)) as fresh:
         initial = None
         with suppress(NotFinite):
             initial = fresh.take().loss
     seen = from_record(run, config, task, initial)
     if not (run / MODEL).exists() and not is_training(run):
         seen = from_next_steps(run, config, task, seen)
+        if seen.origin and seen.origin.where == "data":
+            return seen  # nothing that is computed from these data means anything
     seen = from_last_checkpoint(run, config, task, seen)
     return replace(seen, trials=try_rates(run, config, task)) if wants_trials(seen) else seen
 
@@ -85,13 +87,19 @@ def try_rates(run: Path, config: Config, task: Task) -> dict[float, float]:
     say("short runs at other learning rates")
     rate = config.train.learning_rate
     trials: dict[float, float] = {}
-    ladder = [rate / 10, rate, rate * 10]
+    ladder = [rate, tenfold(rate, -1), tenfold(rate, 1)]
     while ladder:
-        trials |= {at: miniature(run, config, task, SHORT, at) for at in ladder}
+        for at in ladder:
+            trials[at] = miniature(run, task, replace(config.train, learning_rate=at), config.seed, SHORT)
         best = min(trials, key=trials.__getitem__)
-        onward = {min(trials): best / 10, max(trials): best * 10}
+        onward = {min(trials): tenfold(best, -1), max(trials): tenfold(best, 1)}
         ladder = [onward[best]] if best in onward and len(trials) < RATES else []
     return trials
+
+
+def tenfold(rate: float, power: int) -> float:
+    """The rate times a power of ten, without the last digits that a float adds."""
+    return float(f"{rate * 10.0**power:.6g}")
 
 
 def from_record(run: Path, config: Config, task: Task, initial: float | None) -> Observations:
@@ -115,7 +123,7 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
 
 def from_next_steps(run: Path, config: Config, task: Task, seen: Observations) -> Observations:
     """What ended a training that has not finished: its steps from the last checkpoint to where the next would be."""
-    with closing(Replay(run, config, task, config.train)) as replay:
+    with closing(Replay(run, task, config.train, config.seed)) as replay:
         replay.restore()
         start, train = replay.progress.step, config.train
         ends = [(start // every + 1) * every for every in (train.save_every, train.validate_every)]
@@ -129,7 +137,7 @@ def from_next_steps(run: Path, config: Config, task: Task, seen: Observations) -
 
 def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observations) -> Observations:
     """The splits, and the steps behind the last checkpoint."""
-    with closing(Replay(run, config, task, config.train)) as replay:
+    with closing(Replay(run, task, config.train, config.seed)) as replay:
         replay.restore()
         say("the training and the validation split")
         records, metrics = zip(*(measured(replay, split) for split in ("train", "validation")), strict=True)
@@ -262,6 +270,7 @@ def draw_metric(axes: Axes, seen: Observations) -> None:
         if found:
             error = None if found.error is None else 1.96 * found.error
             axes.errorbar([seen.steps], [found.value], error, fmt="o", capsize=3, color=colour, label=f"{name} split")
-    axes.legend(fontsize="small")
+    if seen.train:
+        axes.legend(fontsize="small")
     title = seen.metric.replace("_", " ")
     axes.set(xlabel="step", ylabel=title, title=f"{title[:1].upper()}{title[1:]}, at the end with 95 % intervals")

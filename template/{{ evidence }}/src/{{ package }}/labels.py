@@ -21,6 +21,7 @@ def inspect(train: np.ndarray, logits: np.ndarray, y: np.ndarray) -> Labels:
     classes, counts = np.unique(train, return_counts=True)
     return Labels(
         counts={int(label): int(count) for label, count in zip(classes, counts, strict=True)},
+        accuracy=float((p.argmax(1) == y).mean()),
         recall={int(label): float((p.argmax(1) == label)[y == label].mean()) for label in np.unique(y)},
         contradicted=float(said.mean()),
         suspects=[

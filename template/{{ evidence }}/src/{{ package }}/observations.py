@@ -32,8 +32,10 @@ class Labels:
 
     counts: dict[int, int]
     """Training examples of each class."""
-    recall: dict[int, float]
+    accuracy: float
     """On the validation split."""
+    recall: dict[int, float]
+    """Of each class, there."""
     contradicted: float
     """Share of the validation labels that confident learning contradicts."""
     suspects: list[str]

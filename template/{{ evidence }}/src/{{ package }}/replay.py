@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .checkpoint import Identity
-from .config import Config
 from .device import choose_for_use
 from .distributed import World
 from .errors import Problem
@@ -67,12 +66,12 @@ class Origin:
 class Replay(Trainer):
     """A trainer that goes on from a run's last checkpoint, or anew from its start, and keeps what it sees."""
 
-    def __init__(self, run: Path, config: Config, task: Task, train: TrainConfig) -> None:
+    def __init__(self, run: Path, task: Task, train: TrainConfig, seed: int) -> None:
         if not task.separable:
             # Several processes share a step of such a loss; this one takes it alone.
             train = replace(train, micro_batch=train.batch)
         identity = Identity(fingerprint(run / "config.json"), str(load_environment(run)["data"]))
-        super().__init__(task, train, config.seed, run, identity, choose_for_use(config.train), World())
+        super().__init__(task, train, seed, run, identity, choose_for_use(train), World())
         self.source: Generator[Batch, None, None] | None = None
         self.waited = 0.0
         """Seconds that the last step waited for its data."""
@@ -84,7 +83,12 @@ class Replay(Trainer):
     def batches(self) -> Generator[Batch, None, None]:
         config, start = self.config, self.progress.step
         numbered = TrainingBatches(self.task.data("train"), self.seed, config.batch, config.micro_batch)
-        source = numbered.loader(range(start, start + AHEAD), 0, 1, config.workers, self.device.type == "cuda")
+        steps, pin = range(start, start + AHEAD), self.device.type == "cuda"
+        # Here and not at the first step, whose generators it would draw from.
+        return self.timed(numbered.loader(steps, 0, 1, config.workers, pin))
+
+    def timed(self, source: Iterator[Batch]) -> Generator[Batch, None, None]:
+        """The same batches, with the time that they are waited for."""
         while True:
             started = time.perf_counter()
             batch = next(source)
@@ -124,14 +128,18 @@ class Replay(Trainer):
         return totals
 
     def data_share(self, steps: int) -> float:
-        """The share of its time that a step waits for data, over some steps behind two that warm up."""
+        """The share of its time that a step waits for data, over the faster two thirds of the next steps.
+
+        The slower ones are those that warm up and those that something else on the machine interrupted.
+        """
         waits, times = [], []
-        for _ in range(2 + steps):
+        for _ in range(steps):
             started = time.perf_counter()
             self.take()
             times.append(time.perf_counter() - started)
             waits.append(self.waited)
-        return sum(waits[2:]) / sum(times[2:])
+        counted = sorted(range(steps), key=times.__getitem__)[: 1 + 2 * steps // 3]
+        return sum(waits[i] for i in counted) / sum(times[i] for i in counted)
 
     def layers(self, steps: int) -> list[Layer]:
         """The gradients of every layer in the next steps."""
@@ -254,13 +262,11 @@ def flow(model: nn.Module) -> Iterator[list[tuple[str, dict[str, bool]]]]:
             handle.remove()
 
 
-def miniature(run: Path, config: Config, task: Task, steps: int, learning_rate: float) -> float:
-    """The loss at the end of the run's schedule in few steps, at a peak learning rate."""
-    full = config.train
-    steps = min(steps, full.steps)
-    warmup = round(full.warmup * steps / full.steps)
-    train = replace(full, steps=steps, warmup=warmup, learning_rate=learning_rate, workers=0)
-    replay = Replay(run, config, task, train)
+def miniature(run: Path, task: Task, train: TrainConfig, seed: int, steps: int) -> float:
+    """The loss at the end of a run whose whole schedule has only so many steps; infinite where it is not finite."""
+    steps = min(steps, train.steps)
+    short = replace(train, steps=steps, warmup=round(train.warmup * steps / train.steps), workers=0)
+    replay = Replay(run, task, short, seed)
     try:
         losses = [replay.take().loss for _ in range(steps)]
     except NotFinite:
