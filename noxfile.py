@@ -27,6 +27,7 @@ UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
 ORACLES = [
     "tests/test_oracles.py",
+    "tests/test_diagnose.py",
     "tests/test_kill.py",
     "tests/test_seam.py",
     "tests/test_walk.py",

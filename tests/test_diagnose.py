@@ -2,7 +2,9 @@
 
 import importlib
 import re
+import shutil
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,32 +17,40 @@ import torch
 from rendering import ROOT, render
 from torch import Tensor, nn
 
-PACKAGE = "planted_faults"
 PAGE = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
+MODULES = 240
 Patch = pytest.MonkeyPatch
 
 
 class Engine:
     """The modules of a rendered project."""
 
+    def __init__(self, package: str) -> None:
+        self.package = package
+
     def __getattr__(self, name: str) -> ModuleType:
-        return importlib.import_module(f"{PACKAGE}.{name}")
+        return importlib.import_module(f"{self.package}.{name}")
 
 
 @pytest.fixture(scope="module")
-def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    folder = tmp_path_factory.mktemp("projects") / "blank"
-    answers = {"project_name": "planted-faults", "architecture": "blank", "tracker": "none"}
-    render(template, folder, answers)
-    sys.path.insert(0, str(folder / "src"))
-    yield Engine()
-    sys.path.remove(str(folder / "src"))
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+def engines(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
+    """A project of each architecture."""
+    found, path = {}, list(sys.path)
+    for architecture in ("blank", "transformer"):
+        folder = tmp_path_factory.mktemp("projects") / architecture
+        name = f"faulty-{architecture}"
+        render(template, folder, {"project_name": name, "architecture": architecture, "tracker": "none"})
+        sys.path.insert(0, str(folder / "src"))
+        found[architecture] = Engine(name.replace("-", "_"))
+    yield found
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.startswith("faulty_")]:
         del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)
-def one_thread(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
+def alone(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
+    """Each test in a folder of its own, with one thread."""
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -190,53 +200,121 @@ def dead_relus(engine: Engine, patch: Patch) -> None:
     change_model(engine, patch, silence)
 
 
-LONG = ["--train.steps", "150", "--train.log-every", "5"]
-DEEP = ["--model.layers", "12"]
+def overflowing_gate(engine: Engine, patch: Patch) -> None:
+    task = engine.task.LanguageModeling
+    model = task.model
+
+    def changed(self: Any) -> Any:
+        made = model(self)
+        with torch.no_grad():
+            made.blocks[1].feed_forward.gate.weight.mul_(1e38)
+        return made
+
+    patch.setattr(task, "model", changed)
 
 
-class Fault(NamedTuple):
-    """What is planted, and with which options."""
+def another_language(engine: Engine, patch: Patch) -> None:
+    """The validation split becomes tokens that the training split seldom has."""
+    task = engine.task.LanguageModeling
+    data = task.data
 
-    plant: Callable[[Engine, Patch], None]
+    def changed(self: Any, split: str) -> Any:
+        examples = data(self, split)
+        if split != "validation":
+            return examples
+        tokens = np.random.default_rng(0).integers(400, 512, len(examples.tokens)).astype(np.uint16)
+        return engine.data.TextExamples(tokens, examples.context)
+
+    patch.setattr(task, "data", changed)
+
+
+LONG = ["smoke", "--train.steps", "150", "--train.log-every", "5"]
+
+
+class Run(NamedTuple):
+    """A run, what is planted in it, and a part of what must be said."""
+
     options: list[str]
+    plant: Callable[[Engine, Patch], None] = nothing
+    because: str = ""
+    architecture: str = "blank"
 
 
-FAULTS = {
-    "": Fault(nothing, LONG),
-    "blank smoke": Fault(nothing, []),
-    "few examples": Fault(few_examples, LONG),
-    "a model too small": Fault(nothing, ["--model.width", "2", "--train.steps", "1500", "--train.log-every", "50"]),
-    "learning rate 3": Fault(nothing, ["--train.learning-rate", "3", *LONG]),
-    "learning rate 1e-6": Fault(nothing, ["--train.learning-rate", "1e-6", *LONG]),
-    "one bad step": Fault(bad_step, [*LONG, "--train.log-every", "1"]),
-    "twelve sigmoid layers": Fault(saturating, [*DEEP, *LONG]),
-    "weights twenty times as large": Fault(large_weights, [*LONG, "--model.layers", "3"]),
-    "dead ReLUs": Fault(dead_relus, LONG),
-    "a rare class": Fault(rare_class, LONG),
-    "flipped labels": Fault(flipped_labels, LONG),
-    "a brighter validation split": Fault(brighter_validation, LONG),
-    "slow data": Fault(slow_data, LONG),
-    "an infinite pixel": Fault(infinite_pixel, LONG),
-    "a logarithm in the model": Fault(logarithm_in_the_model, LONG),
-    "a root in the model": Fault(root_in_the_model, LONG),
-    "a division in the loss": Fault(division_in_the_loss, LONG),
+RUNS = {
+    "few examples": Run(LONG, few_examples, "0.7"),
+    "model too small": Run(["smoke", "--model.width", "2", "--train.steps", "1500", "--train.log-every", "50"]),
+    "learning rate 3": Run([*LONG, "--train.learning-rate", "3"], because="--train.learning-rate 0.03"),
+    "learning rate 1e-6": Run([*LONG, "--train.learning-rate", "1e-6"], because="--train.learning-rate 0.01"),
+    "wrong labels at one step": Run([*LONG, "--train.log-every", "1"], bad_step, "step 101"),
+    "twelve sigmoid layers": Run([*LONG, "--model.layers", "12"], saturating, "hidden.0.weight"),
+    "weights times 20": Run([*LONG, "--model.layers", "3"], large_weights),
+    "dead ReLUs": Run(LONG, dead_relus, "hidden.0.weight"),
+    "rare class": Run(LONG, rare_class, "class 3 has 6"),
+    "flipped labels": Run(LONG, flipped_labels),
+    "brighter validation split": Run(LONG, brighter_validation),
+    "slow data": Run(LONG, slow_data),
+    "infinite pixel": Run(LONG, infinite_pixel, "training examples 700"),
+    "logarithm in the model": Run(LONG, logarithm_in_the_model, "the module dropout"),
+    "root in the model": Run(LONG, root_in_the_model, "step 1, taken again: the gradient is finite behind dropout"),
+    "division in the loss": Run(LONG, division_in_the_loss, "step 34"),
+    "transformer, learning rate 3": Run(
+        ["smoke", "--train.learning-rate", "3", "--train.warmup", "0", "--train.log-every", "2"],
+        because="above the untrained model's",
+        architecture="transformer",
+    ),
+    "transformer, overflowing gate": Run(["smoke"], overflowing_gate, "blocks.1.feed_forward.gate", "transformer"),
+    "transformer, another language": Run(["smoke"], another_language, "mean of tokens", "transformer"),
+}
+HEALTHY = {
+    "blank smoke": Run(["smoke"]),
+    "blank default": Run(["default"]),
+    "blank smoke, 150 steps": Run(LONG),
+    "transformer smoke": Run(["smoke"], architecture="transformer"),
+    "transformer default, 60 steps": Run(
+        ["default", "--train.steps", "60", "--train.warmup", "6", "--model.layers", "2"], architecture="transformer"
+    ),
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_named(name: str, project: Engine, monkeypatch: Patch) -> None:
-    fault = FAULTS[name]
-    fault.plant(project, monkeypatch)
+def table() -> dict[str, tuple[set[str], set[str]]]:
+    """What the page says is said of each planted fault, and what may be said besides."""
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|([^|]*)\|$", PAGE, re.MULTILINE)[2:]
+    return {name: ({said.strip()}, {part.strip() for part in may.split(",")} - {""}) for name, said, may in rows}
+
+
+def diagnosed(run: Run, engine: Engine, patch: Patch) -> tuple[set[str], str]:
+    """Train, and return the names of what is found and the page."""
+    options = ["--train.device", "cpu"]
+    if run.architecture == "transformer":
+        options += ["--data.path", "text"]
+        Path("text").mkdir()
+        files = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
+        for number, file in enumerate([file for file in files if 200 < file.stat().st_size < 2500][:MODULES]):
+            shutil.copyfile(file, Path("text") / f"{number}.txt")
+    run.plant(engine, patch)
     try:
-        project.__main__.main(["train", "smoke", "--train.device", "cpu", *fault.options])
+        engine.__main__.main(["train", *run.options, *options])
     except SystemExit as end:
-        print("ENDED", str(end))
-    run = project.runs.find(None)
-    findings, text = project.diagnosis.diagnose(run)
-    print("\n".join(project.diagnosis.page(run, findings)))
-    import json
-    o=json.loads(text)["observations"]
-    return
-    for k in ('train','validation','initial','layers','data_share','labels','trials','floors'): print(k, str(o[k])[:900])
-    print([round(x,3) for x in o['norms']])
-    print([(a,round(b,3)) for a,b in o['losses']])
+        assert "the loss is" in str(end)
+    folder = engine.runs.find(None)
+    findings, _ = engine.diagnosis.diagnose(folder)
+    return {finding.name for finding in findings}, "\n".join(engine.diagnosis.page(folder, findings))
+
+
+def test_the_page_has_every_planted_fault() -> None:
+    assert list(table()) == list(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_planted_fault_is_named(name: str, engines: dict[str, Engine], monkeypatch: Patch) -> None:
+    run, (said, may) = RUNS[name], table()[name]
+    found, page = diagnosed(run, engines[run.architecture], monkeypatch)
+    assert said <= found <= said | may, page
+    assert run.because in page
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_found_in_a_healthy_run(name: str, engines: dict[str, Engine], monkeypatch: Patch) -> None:
+    run = HEALTHY[name]
+    found, page = diagnosed(run, engines[run.architecture], monkeypatch)
+    assert found == set(), page
