@@ -28,7 +28,7 @@ from .runs import MODEL, load_config, load_environment
 from .seam import Examples, Metric, Task
 from .seeding import key
 from .splits import write_atomically
-from .symptoms import judge, wants_trials
+from .symptoms import DEAD, VANISHED, judge, wants_trials
 from .tracking import read
 
 MEASURED = 512
@@ -233,20 +233,17 @@ def page(run: Path, findings: list[Finding]) -> Iterator[str]:
 
 def picture(seen: Observations) -> Figure:
     """The loss, the metric on both splits, the gradient of each layer, and its units that learn nothing."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    (loss, metric), (gradients, units) = figure.subplots(2, 2)
+    tall = 1 + 0.2 * len(seen.layers)
+    figure = Figure(figsize=(11, 4 + tall), layout="constrained")
+    (loss, metric), (gradients, units) = figure.subplots(2, 2, height_ratios=(4, tall))
     draw_loss(loss, seen)
     draw_metric(metric, seen)
-    names = [layer.name for layer in seen.layers]
-    gradients.barh(names, [layer.gradient for layer in seen.layers])
-    gradients.set(xlabel="gradient, root mean square", title="Gradient of each layer")
-    if any(layer.gradient > 0 for layer in seen.layers):
-        gradients.set_xscale("log")
-    units.barh(names, [layer.dead / layer.units for layer in seen.layers])
-    units.set(xlabel="share of units that learn nothing", title="Dead units", xlim=(0, 1))
-    for axes in (gradients, units):
-        axes.invert_yaxis()
-        axes.tick_params(axis="y", labelsize="small")
+    draw_gradients(gradients, seen)
+    units.sharey(gradients)
+    units.barh([layer.name for layer in seen.layers], [layer.dead / layer.units for layer in seen.layers], color="C3")
+    units.axvline(DEAD, linestyle="--", linewidth=1, color="gray")
+    units.set(xlabel="share of the units", title="Units that learn nothing", xlim=(0, 1))
+    units.tick_params(labelleft=False)
     for axes in (loss, metric, gradients, units):
         axes.grid(alpha=0.3)
     return figure
@@ -273,4 +270,15 @@ def draw_metric(axes: Axes, seen: Observations) -> None:
     if seen.train:
         axes.legend(fontsize="small")
     title = seen.metric.replace("_", " ")
-    axes.set(xlabel="step", ylabel=title, title=f"{title[:1].upper()}{title[1:]}, at the end with 95 % intervals")
+    axes.set(xlabel="step", ylabel=title, title=f"{title[:1].upper()}{title[1:]}")
+
+
+def draw_gradients(axes: Axes, seen: Observations) -> None:
+    """The gradient of each layer as a share of the strongest, over the decades that are healthy and two below."""
+    strongest = max((layer.gradient for layer in seen.layers), default=0.0) or 1.0
+    axes.barh([layer.name for layer in seen.layers], [layer.gradient / strongest for layer in seen.layers])
+    axes.axvline(VANISHED, linestyle="--", linewidth=1, color="gray")
+    axes.set_xscale("log")
+    axes.set(xlabel="share of the strongest", title="Gradient of each layer", xlim=(VANISHED / 100, 2))
+    axes.tick_params(axis="y", labelsize="small")
+    axes.invert_yaxis()
