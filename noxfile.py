@@ -28,6 +28,7 @@ UPDATES = ["tests/test_updates.py"]
 ORACLES = [
     "tests/test_oracles.py",
     "tests/test_convnet.py",
+    "tests/test_diagnose.py",
     "tests/test_kill.py",
     "tests/test_leakage.py",
     "tests/test_page.py",

@@ -1,0 +1,320 @@
+"""Faults that are planted in real short runs are named, as docs/diagnose.md says; healthy runs are left in peace."""
+
+import importlib
+import re
+import shutil
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from rendering import ROOT, render
+from torch import Tensor, nn
+
+PAGE = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
+MODULES = 240
+Patch = pytest.MonkeyPatch
+
+
+class Engine:
+    """The modules of a rendered project."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def __getattr__(self, name: str) -> ModuleType:
+        return importlib.import_module(f"{self.package}.{name}")
+
+
+@pytest.fixture(scope="module")
+def engines(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
+    """A project of each architecture."""
+    found, path = {}, list(sys.path)
+    for architecture in ("blank", "transformer"):
+        folder = tmp_path_factory.mktemp("projects") / architecture
+        name = f"faulty-{architecture}"
+        render(template, folder, {"project_name": name, "architecture": architecture, "tracker": "none"})
+        sys.path.insert(0, str(folder / "src"))
+        found[architecture] = Engine(name.replace("-", "_"))
+    yield found
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.startswith("faulty_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
+    """Each test in a folder of its own, with one thread."""
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def change_split(engine: Engine, patch: Patch, split: str, change: Callable[[Any, Any], tuple[Any, Any]]) -> None:
+    """Let `change` make other images and labels of a split's."""
+    task = engine.task.Classification
+    data = task.data
+
+    def changed(self: Any, name: str) -> Any:
+        images = data(self, name)
+        return engine.data.Images(*change(images.x, images.y)) if name == split else images
+
+    patch.setattr(task, "data", changed)
+
+
+def change_loss(engine: Engine, patch: Patch, change: Callable[[Any, Any], Any]) -> None:
+    """Let `change` make another loss of the loss and its context."""
+    task = engine.task.Classification
+    loss = task.loss
+
+    def changed(self: Any, model: nn.Module, batch: Any, carry: Any, context: Any) -> Any:
+        output = loss(self, model, batch, carry, context)
+        return output._replace(loss=change(output.loss, context))
+
+    patch.setattr(task, "loss", changed)
+
+
+def change_model(engine: Engine, patch: Patch, change: Callable[[nn.Module], None]) -> None:
+    """Let `change` alter every model that is made."""
+    task = engine.task.Classification
+    model = task.model
+
+    def changed(self: Any) -> nn.Module:
+        made: nn.Module = model(self)
+        with torch.no_grad():
+            change(made)
+        return made
+
+    patch.setattr(task, "model", changed)
+
+
+def nothing(engine: Engine, patch: Patch) -> None:
+    """A healthy run."""
+
+
+def few_examples(engine: Engine, patch: Patch) -> None:
+    change_split(engine, patch, "train", lambda x, y: (x[:60], y[:60]))
+
+
+def flipped_labels(engine: Engine, patch: Patch) -> None:
+    def flip(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(0)
+        return x, np.where(rng.random(len(y)) < 0.3, rng.integers(0, 10, len(y)), y)
+
+    change_split(engine, patch, "train", flip)
+    change_split(engine, patch, "validation", flip)
+
+
+def rare_class(engine: Engine, patch: Patch) -> None:
+    def thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        kept = (y != 3) | (np.cumsum(y == 3) <= 6)
+        return x[kept], y[kept]
+
+    change_split(engine, patch, "train", thin)
+
+
+def brighter_validation(engine: Engine, patch: Patch) -> None:
+    change_split(engine, patch, "validation", lambda x, y: (0.5 + 0.5 * x, y))
+
+
+def slow_data(engine: Engine, patch: Patch) -> None:
+    images = engine.data.Images
+    batch = images.batch
+
+    def slow(self: Any, indices: np.ndarray, noise: np.random.Generator) -> Any:
+        time.sleep(0.004)
+        return batch(self, indices, noise)
+
+    patch.setattr(images, "batch", slow)
+
+
+def infinite_pixel(engine: Engine, patch: Patch) -> None:
+    def spoil(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = x.copy()
+        x[700, 5] = np.inf
+        return x, y
+
+    change_split(engine, patch, "train", spoil)
+
+
+class Logarithm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0 * torch.log(3.0 - x.abs())
+
+
+class Root(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.sqrt(0 * x)
+
+
+def logarithm_in_the_model(engine: Engine, patch: Patch) -> None:
+    change_model(engine, patch, lambda model: setattr(model, "dropout", Logarithm()))
+
+
+def root_in_the_model(engine: Engine, patch: Patch) -> None:
+    change_model(engine, patch, lambda model: setattr(model, "dropout", Root()))
+
+
+def division_in_the_loss(engine: Engine, patch: Patch) -> None:
+    change_loss(engine, patch, lambda loss, context: loss / 0 if context.step == 33 else loss)
+
+
+def bad_step(engine: Engine, patch: Patch) -> None:
+    """At one step, every label is wrong."""
+    task = engine.task.Classification
+    loss = task.loss
+
+    def spoilt(self: Any, model: nn.Module, batch: Any, carry: Any, context: Any) -> Any:
+        wrong = batch | {"y": (batch["y"] + 1) % 10}
+        return loss(self, model, wrong if context.step == 100 else batch, carry, context)
+
+    patch.setattr(task, "loss", spoilt)
+
+
+def saturating(engine: Engine, patch: Patch) -> None:
+    patch.setattr(engine.model.functional, "gelu", torch.sigmoid)
+
+
+def large_weights(engine: Engine, patch: Patch) -> None:
+    def enlarge(model: nn.Module) -> None:
+        for parameter in model.parameters():
+            parameter.mul_(20)
+
+    change_model(engine, patch, enlarge)
+
+
+def dead_relus(engine: Engine, patch: Patch) -> None:
+    def silence(model: Any) -> None:
+        model.hidden[0].bias[:16] = -20
+
+    patch.setattr(engine.model.functional, "gelu", torch.relu)
+    change_model(engine, patch, silence)
+
+
+def overflowing_gate(engine: Engine, patch: Patch) -> None:
+    task = engine.task.LanguageModeling
+    model = task.model
+
+    def changed(self: Any) -> Any:
+        made = model(self)
+        with torch.no_grad():
+            made.blocks[1].feed_forward.gate.weight.mul_(1e38)
+        return made
+
+    patch.setattr(task, "model", changed)
+
+
+def another_language(engine: Engine, patch: Patch) -> None:
+    """The validation split becomes tokens that the training split seldom has."""
+    task = engine.task.LanguageModeling
+    data = task.data
+
+    def changed(self: Any, split: str) -> Any:
+        examples = data(self, split)
+        if split != "validation":
+            return examples
+        tokens = np.random.default_rng(0).integers(400, 512, len(examples.tokens)).astype(np.uint16)
+        return engine.data.TextExamples(tokens, examples.context)
+
+    patch.setattr(task, "data", changed)
+
+
+LONG = ["smoke", "--train.steps", "150", "--train.log-every", "5"]
+
+
+class Run(NamedTuple):
+    """A run, what is planted in it, and a part of what must be said."""
+
+    options: list[str]
+    plant: Callable[[Engine, Patch], None] = nothing
+    because: str = ""
+    architecture: str = "blank"
+
+
+RUNS = {
+    "few examples": Run(LONG, few_examples, "0.7"),
+    "model too small": Run(["smoke", "--model.width", "2", "--train.steps", "1500", "--train.log-every", "50"]),
+    "learning rate 3": Run([*LONG, "--train.learning-rate", "3"], because="--train.learning-rate 0.03"),
+    "learning rate 1e-6": Run([*LONG, "--train.learning-rate", "1e-6"], because="--train.learning-rate 0.01"),
+    "wrong labels at one step": Run([*LONG, "--train.log-every", "1"], bad_step, "step 101"),
+    "twelve sigmoid layers": Run([*LONG, "--model.layers", "12"], saturating, "hidden.0.weight"),
+    "weights times 20": Run([*LONG, "--model.layers", "3"], large_weights),
+    "dead ReLUs": Run(LONG, dead_relus, "hidden.0.weight"),
+    "rare class": Run(LONG, rare_class, "class 3 has 6"),
+    "flipped labels": Run(LONG, flipped_labels),
+    "brighter validation split": Run(LONG, brighter_validation),
+    "slow data": Run(LONG, slow_data),
+    "infinite pixel": Run(LONG, infinite_pixel, "training examples 700"),
+    "logarithm in the model": Run(LONG, logarithm_in_the_model, "the module dropout"),
+    "root in the model": Run(LONG, root_in_the_model, "step 1, taken again: the gradient is finite behind dropout"),
+    "division in the loss": Run(LONG, division_in_the_loss, "step 34"),
+    "transformer, learning rate 3": Run(
+        ["smoke", "--train.learning-rate", "3", "--train.warmup", "0", "--train.log-every", "2"],
+        because="above the untrained model's",
+        architecture="transformer",
+    ),
+    "transformer, overflowing gate": Run(["smoke"], overflowing_gate, "blocks.1.feed_forward.gate", "transformer"),
+    "transformer, another language": Run(["smoke"], another_language, "mean of tokens", "transformer"),
+}
+HEALTHY = {
+    "blank smoke": Run(["smoke"]),
+    "blank default": Run(["default"]),
+    "blank smoke, 150 steps": Run(LONG),
+    "transformer smoke": Run(["smoke"], architecture="transformer"),
+    "transformer default, 60 steps": Run(
+        ["default", "--train.steps", "60", "--train.warmup", "6", "--model.layers", "2"], architecture="transformer"
+    ),
+}
+
+
+def table() -> dict[str, tuple[set[str], set[str]]]:
+    """What the page says is said of each planted fault, and what may be said besides."""
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|([^|]*)\|$", PAGE, re.MULTILINE)[1:]
+    return {name: ({said.strip()}, {part.strip() for part in may.split(",")} - {""}) for name, said, may in rows}
+
+
+def diagnosed(run: Run, engine: Engine, patch: Patch) -> tuple[set[str], str]:
+    """Train, and return the names of what is found and the page."""
+    options = ["--train.device", "cpu"]
+    if run.architecture == "transformer":
+        options += ["--data.path", "text"]
+        Path("text").mkdir()
+        files = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
+        for number, file in enumerate([file for file in files if 200 < file.stat().st_size < 2500][:MODULES]):
+            shutil.copyfile(file, Path("text") / f"{number}.txt")
+    run.plant(engine, patch)
+    # A fault may end the training before its last step.
+    with suppress(SystemExit):
+        engine.__main__.main(["train", *run.options, *options])
+    folder = engine.runs.find(None)
+    findings, _ = engine.diagnosis.diagnose(folder)
+    return {finding.name for finding in findings}, "\n".join(engine.diagnosis.page(folder, findings))
+
+
+def test_the_page_has_every_planted_fault() -> None:
+    assert list(table()) == list(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_planted_fault_is_named(name: str, engines: dict[str, Engine], monkeypatch: Patch) -> None:
+    run, (said, may) = RUNS[name], table()[name]
+    found, page = diagnosed(run, engines[run.architecture], monkeypatch)
+    assert said <= found <= said | may, page
+    assert run.because in page
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_found_in_a_healthy_run(name: str, engines: dict[str, Engine], monkeypatch: Patch) -> None:
+    run = HEALTHY[name]
+    found, page = diagnosed(run, engines[run.architecture], monkeypatch)
+    assert found == set(), page
