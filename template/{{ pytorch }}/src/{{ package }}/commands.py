@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,40 +143,22 @@ class NewModel:
 
 def train(command: Train, world: "World") -> None:
     """Open a run, train it to its end, and report."""
-    from . import runs
-    from .checkpoint import Identity
-    from .device import choose, describe
-    from .seeding import be_deterministic
-    from .settings import fingerprint
+    from .runs import find
     from .trainer import Trainer
+    from .training import opened
 
-    be_deterministic()
     config = command.config
-    device = choose(config.train.device, config.train.precision)
-    with world.first_goes_first():
-        task = config.task()
-        data = task.data_hash()
-    run = runs.find(command.run) if command.resume else None
-    if run is None:
-        environment = runs.describe_environment(device, world, data)
-        run = world.share(runs.create(config, environment) if world.first else None)
-    else:
-        runs.restore_environment(run, device, world, data)
-    with runs.exclusive(run) if world.first else nullcontext():
-        if world.first:
-            task.save_assets(run)
-            print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
-        identity = Identity(fingerprint(run / "config.json"), data)
-        Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
+    with opened(config, find(command.run) if command.resume else None, world) as parts:
+        Trainer(*parts).fit(asdict(config))
         if world.first:
             from .report import Evaluation, write
 
             print("measuring the whole validation split and its floors", file=sys.stderr)
-            evaluation = Evaluation(run)
+            evaluation = Evaluation(parts.run)
             write(evaluation)
             print(f"\n{evaluation.examples}\n")
             show(evaluation.results)
-            print(f"\nrun: {run}\nreport: {run / 'report'}")
+            print(f"\nrun: {parts.run}\nreport: {parts.run / 'report'}")
 
 
 def show(results: dict[str, "Result"]) -> None:
