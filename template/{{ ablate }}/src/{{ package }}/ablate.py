@@ -22,7 +22,7 @@ def changed(config: Any, name: str, value: Any) -> Any:
     """
     field, _, rest = name.partition(".")
     if field not in getattr(config, "__dataclass_fields__", ()):
-        raise Problem(f"ablations.py changes {name}, and there is no field {field}: train --help lists them")
+        raise Problem(f"ablations.py changes a field {name}, which is not there: train --help lists them")
     return replace(config, **{field: changed(getattr(config, field), rest, value) if rest else value})
 
 
@@ -85,7 +85,7 @@ class Ablation:
             yield "One seed tells no difference from chance: --seeds 3 gives intervals."
         elif compared > 1:
             chance = 1 - 0.95**compared
-            yield f"If no part mattered, one of {compared} intervals would exclude 0 with a chance of {chance:.0%} at most."
+            yield f"If no part mattered, one of {compared} intervals would exclude 0 with up to {chance:.0%} chance."
         if len(self.commits) > 1:
             commits = ", ".join(sorted(self.commits))
             yield f"These runs are of different code ({commits}): delete the older ones, and they are trained again."

@@ -59,11 +59,11 @@ class CrossValidation:
     def table(self) -> Iterator[str]:
         """Lines of what was measured."""
         first = next(iter(self.metrics[0]))
-        yield f"{self.folds[-1].of} folds, divided {self.folds[-1].repeat} times: {len(self.folds)} trainings"
+        yield f"folds: {self.folds[-1].of}, repeats: {self.folds[-1].repeat}, trainings: {len(self.folds)}"
         for name, metric in self.metrics[0].items():
             values = [metrics[name].value for metrics in self.metrics]
             spread = f"from {min(values):.4f} to {max(values):.4f}"
-            yield f"{name.replace('_', ' '):28}{estimate(values, statistics.fmean(self.ratios))}; {spread}"
+            yield f"{name.replace('_', ' '):30}{estimate(values, statistics.fmean(self.ratios))}; {spread}"
             if name == first:
                 yield from self.beside(values, metric.higher_is_better)
         yield "Folds share training data; the intervals allow for it (Nadeau & Bengio 2003)."
@@ -75,7 +75,7 @@ class CrossValidation:
         for floor, mean in sorted(means.items(), key=lambda item: item[1], reverse=not higher_is_better):
             pairs = zip(values, (floors[floor] for floors in self.floors), strict=True)
             beaten = sum(value > at if higher_is_better else value < at for value, at in pairs)
-            yield f"  {floor:26}{mean:.4f}  beaten in {beaten} of {len(values)}"
+            yield f"  {floor:28}{mean:.4f}  beaten in {beaten} of {len(values)}"
 
 
 def forget() -> None:

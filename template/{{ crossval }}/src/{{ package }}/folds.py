@@ -25,7 +25,7 @@ class Fold:
     repeat: int
     """Each repeat divides the groups anew; from 1 on."""
     placed: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
-    """How many groups were asked for, and where they went."""
+    """How often it was asked for each split, which says whether the data are divided by it."""
 
     def __str__(self) -> str:
         return f"fold {self.number} of {self.of}, repeat {self.repeat}"

@@ -11,6 +11,7 @@ validation split; the test split is sealed for them as for every training.
 
 import math
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SWEEPS = Path("sweeps")
+FEWEST = 10
+"""With fewer trials, the better ones are too few to have something in common."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,14 @@ class Sweep:
 
     def plot_importances(self, axes: "Axes") -> None:
         """What the better trials have in common: shares of the parameters by PED-ANOVA (Watanabe et al. 2023)."""
-        shares = get_param_importances(self.study) if len(self.best()) > 1 else {}
+        if len(self.best()) < FEWEST:
+            axes.set_title(f"What mattered: to be seen from {FEWEST} trials on")
+            axes.set_axis_off()
+            return
+        with warnings.catch_warnings():
+            # Where the better trials cannot be told from the others, all shares are equal, and it warns of that.
+            warnings.simplefilter("ignore", UserWarning)
+            shares = get_param_importances(self.study)
         names = sorted(shares, key=lambda name: shares[name])
         axes.barh(names, [shares[name] for name in names])
         axes.set(xlabel="share", title="What mattered (PED-ANOVA)")

@@ -68,7 +68,8 @@ class TrialTrainer(Trainer):
             raise optuna.TrialPruned
         return best
 
-    def report(self, step: int, values: dict[str, float]) -> None:
+    def report(self, step: int, values: dict[str, Any]) -> None:
+        """Tell of the first metric, where these values hold any."""
         scores = [value for name, value in values.items() if name.startswith("validation/")]
         if scores:
             self.trial.report(scores[0], step)
