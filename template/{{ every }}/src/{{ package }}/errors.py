@@ -5,6 +5,10 @@ class Problem(Exception):
     """Something that the person at the keyboard can mend; the message says what is wrong and what to do."""
 
 
+class Diverged(Problem):
+    """The loss or its gradient is no longer a finite number."""
+
+
 class Interrupted(Exception):
     """The run was asked to stop by a signal, and saved itself first."""
 

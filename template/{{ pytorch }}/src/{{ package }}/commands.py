@@ -4,7 +4,6 @@ import gc
 import json
 import sys
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -178,43 +177,23 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
 
 def train(command: Train, world: "World", series: "Series | None" = None) -> None:
     """Open a run, train it to its end, and report."""
-    from . import runs
-    from .checkpoint import Identity
-    from .device import choose, describe
-    from .leakage import refuse
-    from .seeding import be_deterministic
-    from .settings import fingerprint
+    from .runs import find
     from .trainer import Trainer
+    from .training import opened
 
-    be_deterministic()
     config = command.config
-    device = choose(config.train.device, config.train.precision)
-    with world.first_goes_first():
-        task = config.task()
-        data = task.data_hash()
-        if world.first:
-            refuse(task.leakage())
-    run = runs.find(command.run) if command.resume else None
-    if run is None:
-        environment = runs.describe_environment(device, world, data) | (series.as_dict() if series else {})
-        run = world.share(runs.create(config, environment) if world.first else None)
-    else:
-        runs.restore_environment(run, device, world, data)
-    with runs.exclusive(run) if world.first else nullcontext():
-        if world.first:
-            task.save_assets(run)
-            print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
-        identity = Identity(fingerprint(run / "config.json"), data)
-        Trainer(task, config.train, config.seed, run, identity, device, world).fit(asdict(config))
+    run = find(command.run) if command.resume else None
+    with opened(config, run, world, also=series.as_dict() if series else None) as parts:
+        Trainer(*parts).fit(asdict(config))
         if world.first:
             from .report import Evaluation, write
 
             print("measuring the whole validation split and its floors", file=sys.stderr)
-            evaluation = Evaluation(run)
+            evaluation = Evaluation(parts.run)
             write(evaluation)
             print(f"\n{evaluation.examples}\n")
             show(evaluation.results)
-            print(f"\nrun: {run}\nreport: {run / 'report'}")
+            print(f"\nrun: {parts.run}\nreport: {parts.run / 'report'}")
 
 
 def show(results: dict[str, "Result"]) -> None:

@@ -28,10 +28,10 @@ WORKERS_LINGER = 8
 """Seconds that the workers of a killed training may outlive it, and keep its lock."""
 
 
-def create(config: Config, environment: dict[str, Any]) -> Path:
+def create(config: Config, environment: dict[str, Any], parent: Path = RUNS) -> Path:
     """A new run folder that holds its configuration and environment from the moment it can be seen."""
-    run = unused(RUNS, config.preset)
-    temporary = RUNS / f".{run.name}.tmp"
+    run = unused(parent, config.preset)
+    temporary = parent / f".{run.name}.tmp"
     try:
         temporary.mkdir(parents=True)
         write_atomically(temporary / "config.json", to_json(config) + "\n")

@@ -27,7 +27,7 @@ from .checkpoint import Identity, Trained, save_weights, saving
 from .device import Device, compiles
 from .display import Display
 from .distributed import World
-from .errors import Interrupted, Problem
+from .errors import Diverged, Interrupted, Problem
 from .evaluation import measure
 from .runs import MODEL
 from .seam import Batch, Context, Output, Task
@@ -188,7 +188,7 @@ class Trainer:
         """One optimizer step.
 
         Raises:
-            Problem: the loss or the gradient is not finite; the weights are as they were.
+            Diverged: the loss or the gradient is not finite; the weights are as they were.
         """
         config = self.config
         rate = learning_rate(config, self.progress.step)
@@ -322,10 +322,10 @@ class Trainer:
         with saving(f"the weights to {self.run / MODEL}", "go on with train --resume"):
             save_weights(model, self.run / MODEL)
 
-    def not_finite(self, loss: float, norm: float) -> Problem:
+    def not_finite(self, loss: float, norm: float) -> Diverged:
         last = self.checkpoints.last
         kept = f"{last} is kept" if last else "there was no checkpoint yet"
-        return Problem(
+        return Diverged(
             f"the loss is {loss} and the gradient's norm {norm} at step {self.progress.step + 1}; the optimizer step "
             f"was not taken, and {kept}. In a new run, lower --train.learning-rate or lengthen --train.warmup; if it "
             "stays, look for infinite values in the data, and for a division or a logarithm of zero in the loss"
