@@ -22,8 +22,23 @@ HEADLESS = [
 ]
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium: install it (apt-get install chromium)")
 HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title = 'taken over'\">"
-SECOND = "import time; from {0} import page, report; e = report.Evaluation(report.Path('{1}')); r = report.write(e); "
-SECOND += "start = time.perf_counter(); page.write(e, r); print(time.perf_counter() - start)"
+AGAIN = """
+import json, sys, time
+from pathlib import Path
+from {package}.page import html
+from {package}.page.material import gather
+from {package}.report import Evaluation
+
+run, hostile = Path(sys.argv[1]), Path(sys.argv[2])
+evaluation = Evaluation(run)
+results = json.loads((run / "report" / "results.json").read_text(encoding="utf-8"))
+evaluation.examples = sys.argv[3]
+start = time.perf_counter()
+material = gather(evaluation, results)
+hostile.write_text(html(material), encoding="utf-8")
+print(time.perf_counter() - start)
+"""
+"""Makes the page again, of a model that says something hostile, and says how many seconds that took."""
 
 
 def texts(folder: Path) -> Path:
@@ -109,21 +124,15 @@ def test_no_part_is_wider_than_the_window(project: Project, tmp_path: Path, widt
 
 
 @needs_browser
-def test_what_a_model_says_is_never_run(project: Project, tmp_path: Path) -> None:
-    hostile = "import json, sys; from {0} import page, report; report.Evaluation.examples = sys.argv[1]; "
-    hostile += "page.write(report.Evaluation(report.Path('{1}')), json.loads(open('{1}/report/results.json').read()))"
-    before = project.page.read_bytes()
-    project.python("-c", hostile.format(project.package, project.run), HOSTILE)
-    shown = browse(project.page, "--dump-dom")
-    project.page.write_bytes(before)
+def test_what_a_model_says_is_never_run_and_costs_less_than_a_second(project: Project, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.html"
+    script = AGAIN.format(package=project.package)
+    assert float(project.python("-c", script, str(project.run), str(hostile), HOSTILE)) < 1
+    shown = browse(hostile, "--dump-dom")
     assert "&lt;script&gt;document.title" in shown and "<script" not in shown
     assert "<title>taken over</title>" not in shown
     (tmp_path / "unsafe.html").write_text(f"<!doctype html><title>x</title>{HOSTILE}", encoding="utf-8")
     assert "<title>taken over</title>" in browse(tmp_path / "unsafe.html", "--dump-dom")
-
-
-def test_the_page_costs_less_than_a_second(project: Project) -> None:
-    assert float(project.python("-c", SECOND.format(project.package, project.run)).splitlines()[-1]) < 1
 
 
 def test_the_hub_reads_the_card(project: Project) -> None:
