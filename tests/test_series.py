@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a small text."""
     (tmp_path / "text").mkdir()
     modules = [file for file in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")) if file.stat().st_size < 3000]
-    for number, file in enumerate(modules[:200]):
+    for number, file in enumerate(modules[:120]):
         shutil.copyfile(file, tmp_path / "text" / f"{number}.txt")
     return tmp_path
 
@@ -35,19 +35,19 @@ def start(folder: Path, *words: str, launcher: tuple[str, ...] = ()) -> subproce
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    said, error = process.communicate(timeout=240)
+    said, error = process.communicate(timeout=600)
     assert process.returncode == 0, error
     return said
 
 
 def kill_when(process: subprocess.Popen[str], due: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not due():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.002)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
 
 def by_seed(folder: Path) -> dict[int, Path]:
@@ -67,14 +67,12 @@ def steps(folder: Path, seed: int) -> int:
 
 
 def test_killed_and_resumed_equals_trained_one_by_one(folder: Path) -> None:
-    finish(start(folder, *TRAIN))
     finish(start(folder, *TRAIN, "--seed", "1"))
     (folder / "runs").rename(folder / "alone")
     moments: list[Callable[[], bool]] = [
         lambda: steps(folder, 0) >= 12,
         lambda: bool(list((folder / "runs").glob("*/report/results.json"))),  # between the two, or just into the second
         lambda: steps(folder, 1) >= 17,
-        lambda: any(path.exists() for path in [by_seed(folder)[1] / "model.safetensors"]),  # while it reports
     ]
     words = [*TRAIN, "--seeds", "2"]
     for moment in moments:
@@ -82,16 +80,13 @@ def test_killed_and_resumed_equals_trained_one_by_one(folder: Path) -> None:
         words = ["train", "--resume"]
     said = finish(start(folder, *words))
     assert "2 trainings, seeds 0 to 1:" in said
-    together = by_seed(folder)
-    assert sorted(together) == [0, 1]
-    for file in (folder / "alone").glob("[0-9]*/config.json"):
-        run = together[json.loads(file.read_text())["seed"]]
-        weights, reported = (file.parent / "model.safetensors").read_bytes(), file.parent / "report" / "results.json"
-        assert (run / "model.safetensors").read_bytes() == weights
-        expected = json.loads(reported.read_text())["metrics"]
-        assert json.loads((run / "report" / "results.json").read_text())["metrics"] == expected
-        for name, found in summary(folder)["metrics"].items():
-            assert expected[name]["value"] in found["values"]
+    assert sorted(by_seed(folder)) == summary(folder)["seeds"] == [0, 1]
+    [alone], together = (folder / "alone").glob("[0-9]*"), by_seed(folder)[1]
+    assert (together / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+    expected, reported = (json.loads((run / "report" / "results.json").read_text()) for run in (alone, together))
+    assert reported["metrics"] == expected["metrics"]
+    for name, found in summary(folder)["metrics"].items():
+        assert found["values"][1] == expected["metrics"][name]["value"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv, and PyTorch for Windows comes without it")

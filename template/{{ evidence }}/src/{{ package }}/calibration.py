@@ -49,7 +49,7 @@ class Calibration:
     """Dividing the logits by it makes the validation split most probable; above 1 the model is too sure of itself."""
     ece_calibrated: float
     """Mean ECE of two halves, each with the temperature of the other. Fewer examples raise an ECE, so that it is not
-    optimistic; compare it with `ece_halves`. Folds put together would be: all answers had a part in their temperatures."""
+    optimistic; compare it with `ece_halves`. Folds put together would be, as all answers shaped their temperatures."""
     ece_halves: float
     """Mean ECE of the same halves as they are."""
 

@@ -3,9 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from .errors import Problem
 
@@ -23,9 +23,9 @@ ROW = "{:18}{:>10}{:>10}{:>10}{:>22}{:>9}{:>9}{:>8}"
 class Compare:
     """Say whether one of two runs is better, from pairs on the validation split."""
 
-    a: Positional[str]
+    a: Annotated[Positional[str], arg(metavar="A")]
     """A run folder. Several with a comma between them, or the summary of train --seeds, are paired by seed."""
-    b: Positional[str]
+    b: Annotated[Positional[str], arg(metavar="B")]
     """What to compare it with."""
     json: bool = False
     """Print JSON."""
@@ -45,8 +45,7 @@ class Compare:
             metrics = {name: asdict(one) | {"verdict": one.verdict} for name, one in found.items()}
             print(json.dumps({**sides, "pairs": pairs, "differences": changes, "metrics": metrics}, indent=2))
             return
-        print(f"A  {', '.join(map(str, a))}\nB  {', '.join(map(str, b))}")
-        print(f"A has {'; '.join(changes) or 'the same configuration'}\n")
+        print(f"A  {self.a}\nB  {self.b}\nA has {'; '.join(changes) or 'the same configuration'}\n")
         for line in table(found, pairs):
             print(line)
         if single:

@@ -58,6 +58,8 @@ class Comparison:
         """What may be said."""
         if self.p is None or self.p_holm is None or self.smallest_p is None:
             return "no pairs to judge by"
+        if self.differing == 0:
+            return "equal in every pair"
         if self.p_holm <= SIGNIFICANT:
             return f"{'B' if (self.difference > 0) == self.higher_is_better else 'A'} is better"
         if self.smallest_p > SIGNIFICANT:
