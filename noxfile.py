@@ -26,6 +26,7 @@ SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
 ORACLES = [
+    "tests/test_campaign.py",
     "tests/test_oracles.py",
     "tests/test_convnet.py",
     "tests/test_diagnose.py",
@@ -124,6 +125,14 @@ def variants(session: nox.Session, variant: str) -> None:
             for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
                 _run(session, python, "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
         _run(session, python, "pytest", *_tests(session, variant, project), "--numprocesses=2", *session.posargs)
+
+
+@nox.session(default=False)
+def campaign(session: nox.Session) -> None:
+    """A hundred kills and thirty full disks at random moments; `-- --seed 3` draws others, `-- --quick` takes a few."""
+    project = _render(session, "transformer", Path(session.create_tmp()))
+    session.install("--editable", str(project))
+    session.run("python", "tests/campaign.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -99,7 +99,8 @@ def load_environment(run: Path) -> dict[str, Any]:
 
 def describe_environment(device: Device, world: World, data: str) -> dict[str, Any]:
     """What decides a run's bits besides its configuration, and what somebody needs to repeat it."""
-    names = sorted({dist.metadata["Name"] for dist in metadata.distributions() if dist.metadata["Name"]})
+    # Reversed, since the first of two by one name is the one that is imported.
+    installed = [distribution.metadata for distribution in metadata.distributions()][::-1]
     return {
         "data": data,
         "device": device.type,
@@ -111,7 +112,7 @@ def describe_environment(device: Device, world: World, data: str) -> dict[str, A
         "platform": platform.platform(),
         "command": sys.argv,
         "commit": commit(),
-        "packages": {name: metadata.version(name) for name in names},
+        "packages": dict(sorted((about["Name"], about["Version"]) for about in installed if about["Name"])),
     }
 
 
