@@ -68,7 +68,7 @@ def judge(seen: Observations) -> list[Finding]:
 def wants_trials(seen: Observations) -> bool:
     """Whether short runs at other learning rates may explain something."""
     troubled = any(judgement(seen) for judgement in (diverged, spiked, exploding, underfitted))
-    return troubled or (seen.origin is None and not beats_half_of_the_floors(seen))
+    return troubled or (seen.finished and not beats_half_of_the_floors(seen))
 
 
 def beats_half_of_the_floors(seen: Observations) -> bool:
@@ -89,6 +89,7 @@ def not_finite(seen: Observations) -> Finding | None:
         "forward": f"the module {origin.module} takes finite values and returns others",
         "loss": "what the model returns is finite, and the loss, or its gradient, is not",
         "backward": f"the gradient is finite behind {origin.module} and not finite before it",
+        "norm": f"every gradient is finite and their norm is not; the largest is that of {origin.module}",
     }
     mend = {
         "data": "leave these examples out in data.py, or mend them",
@@ -96,6 +97,7 @@ def not_finite(seen: Observations) -> Finding | None:
         "forward": f"look in {origin.module} for a division, logarithm, root or exponential without a bound",
         "loss": "look in task.py for a logarithm or a root of zero, and a division by it",
         "backward": f"look in {origin.module} for a root, norm or division whose derivative has no bound at zero",
+        "norm": "initialise the weights smaller, and scale inputs and targets to about 1",
     }
     return Finding("NaN or infinity", [f"step {origin.step}, taken again: {said[origin.where]}"], [mend[origin.where]])
 
@@ -141,7 +143,7 @@ def spiked(seen: Observations) -> Finding | None:
     remedy = seen.advise(
         f"--train.clip {seen.clip / 2:g}",
         f"--train.learning-rate {seen.learning_rate / 3:g}",
-        "look at the examples of these steps: seeding.py's TrainingBatches.indices(step) names them",
+        "look for examples that are broken or labelled wrongly among those of these steps",
     )
     return Finding("loss spikes", spikes[:5], remedy) if spikes else None
 
@@ -226,7 +228,7 @@ def learning_rate(seen: Observations) -> Finding | None:
 
 def underfitted(seen: Observations) -> Finding | None:
     """The model does not even describe the data that it was trained on."""
-    if not seen.losses or seen.origin:
+    if not seen.losses or not seen.finished:
         return None
     evidence = []
     if seen.initial is not None and seen.fall < DROP * abs(seen.initial):
