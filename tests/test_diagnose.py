@@ -272,7 +272,8 @@ HEALTHY = {
     "blank smoke, 150 steps": Run(LONG),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
     "transformer default, 60 steps": Run(
-        ["default", "--train.steps", "60", "--train.warmup", "6", "--model.layers", "2"], architecture="transformer"
+        ["default", "--train.steps", "60", "--train.warmup", "6", "--model.vocabulary", "512", "--model.context", "64"],
+        architecture="transformer",
     ),
 }
 

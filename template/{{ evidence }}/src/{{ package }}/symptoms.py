@@ -112,6 +112,12 @@ def diverged(seen: Observations) -> Finding | None:
     evidence = []
     if last - first > DROP * abs(first):
         evidence.append(f"the loss ends at {last:.4g}, above the untrained model's {first:.4g}")
+    elif max(values) - first > first - lowest:
+        step = seen.losses[values.index(max(values))][0]
+        evidence.append(
+            f"the loss rose to {max(values):.4g} at step {step}, further above the untrained model's {first:.4g} "
+            f"than it ever came below it"
+        )
     elif first > lowest and last - lowest > RISE * (first - lowest):
         step = seen.losses[values.index(lowest)][0]
         evidence.append(
@@ -283,7 +289,7 @@ def overfitted(seen: Observations) -> Finding | None:
     if validation.error is not None and train.error is not None:
         error = math.hypot(validation.error, train.error) / abs(train.value)
     surely = gap - CONFIDENCE * error
-    if surely <= GAP:
+    if not surely > GAP:  # also where a metric is not a number
         return None
     name = seen.metric.replace("_", " ")
     evidence = [
