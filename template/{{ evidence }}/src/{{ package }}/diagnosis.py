@@ -74,7 +74,7 @@ def observe(run: Path, config: Config, task: Task) -> Observations:
         with suppress(NotFinite):
             initial = fresh.take().loss
     seen = from_record(run, config, task, initial)
-    if not (run / MODEL).exists() and not is_training(run):
+    if not seen.finished and not is_training(run):
         seen = from_next_steps(run, config, task, seen)
         if seen.origin and seen.origin.where == "data":
             return seen  # nothing that is computed from these data means anything
@@ -109,6 +109,7 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
     metric = names[0] if names else "validation/"
     return Observations(
         steps=history[-1]["step"] if history else 0,
+        finished=(run / MODEL).exists(),
         metric=metric.removeprefix("validation/"),
         validations=[(line["step"], line[metric]) for line in history if metric in line],
         initial=initial,

@@ -54,6 +54,7 @@ def psi(before: np.ndarray, after: np.ndarray) -> float:
     """Population stability index: sum of (p - q) ln(p / q) over bins (Siddiqi 2006, Credit Risk Scorecards, chapter 8).
 
     The bins are the deciles of the first sample, or its values where they are few; half an example is added to each.
+    What chance alone gives is taken off: (bins - 1) (1/n + 1/m) (Yurdakul & Naranjo 2020).
     """
     values = np.unique(before)
     edges = np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]) if len(values) > BINS else values[1:]
@@ -63,7 +64,8 @@ def psi(before: np.ndarray, after: np.ndarray) -> float:
         counts = np.bincount(np.searchsorted(edges, sample, side="right"), minlength=len(edges) + 1) + 0.5
         shares.append(counts / counts.sum())
     p, q = shares
-    return float(((p - q) * np.log(p / q)).sum())
+    chance = len(edges) * (1 / len(before) + 1 / len(after))
+    return max(0.0, float(((p - q) * np.log(p / q)).sum()) - chance)
 
 
 def ks(before: np.ndarray, after: np.ndarray) -> float:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from .drift import Shift
-from .replay import Layer, Origin
+from .origin import Origin
+from .replay import Layer
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Observations:
 
     steps: int
     """Steps that were taken."""
+    finished: bool = True
     metric: str
     higher_is_better: bool = False
     train: Score | None = None

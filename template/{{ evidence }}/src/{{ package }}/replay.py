@@ -7,7 +7,6 @@ again: on the machine and with the threads of the run, to the bit. Nothing is wr
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -15,12 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
 
 from .checkpoint import Identity
 from .device import choose_for_use
 from .distributed import World
 from .errors import Problem
+from .origin import Origin, blame, finite, flow
 from .runs import load_environment
 from .seam import Batch, Task
 from .seeding import TrainingBatches
@@ -48,19 +47,6 @@ class Layer:
     units: int
     dead: int
     """Units that no example of these steps taught anything."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a value that is not finite came up first."""
-
-    step: int
-    where: str
-    """`data`, `weights`, `forward`, `loss`, or `backward`."""
-    module: str
-    """The module's name in the model, the parameter's, or the batch's tensor; "" where it is none of the model's."""
-    examples: list[int]
-    """Training examples that hold such a value."""
 
 
 class Replay(Trainer):
@@ -183,15 +169,7 @@ class Replay(Trainer):
         self.model.zero_grad()
         with flow(self.model) as calls:
             loss = self.accumulate(self.model, self.batches(), stop=False)[0]
-        for where in ("forward", "backward"):
-            for name, at in calls:
-                if at.get(f"{where} in", True) and not at.get(f"{where} out", True):
-                    return Origin(step, where, name, [])
-            if not finite(loss):
-                return Origin(step, "loss", "", [])
-        bad = [name for name, p in self.model.named_parameters() if p.grad is not None and not finite(p.grad)]
-        from_loss = any(not at.get("backward in", True) for _, at in calls)
-        return Origin(step, "loss", "", []) if from_loss else Origin(step, "backward", bad[0], [])
+        return Origin(step, *blame(self.model, calls, finite(loss)), [])
 
     def poisoned(self) -> tuple[str, list[int]] | None:
         """The first tensor of the step's batch with a value that is not finite, and the examples that hold one."""
@@ -210,56 +188,6 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """The parameters that map features to units; not embeddings, whose rows learn only when they are looked up."""
     tables = {id(p) for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) for p in m.parameters()}
     yield from ((name, p) for name, p in model.named_parameters() if p.ndim >= 2 and id(p) not in tables)
-
-
-def finite(*values: Any) -> bool:
-    """Whether all floating-point tensors in these values are finite."""
-    tensors = [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-
-@contextmanager
-def flow(model: nn.Module) -> Iterator[list[tuple[str, dict[str, bool]]]]:
-    """While open, notes of every call of a module whether what went in and came out was finite, forward and backward.
-
-    In the order in which the calls end, so that a module stands before those that contain it.
-    """
-    calls: list[tuple[str, dict[str, bool]]] = []
-    begun: dict[str, dict[str, bool]] = {}
-
-    def watched(at: dict[str, bool], key: str, value: Any) -> Any:
-        # A tensor's own hook sees the gradient of all that use it; that of an alias, of one use alone.
-        if not isinstance(value, Tensor) or not value.requires_grad:
-            return value
-        alias = value.view_as(value)
-        alias.register_hook(lambda gradient: at.update({key: at.get(key, True) and finite(gradient)}))
-        return alias
-
-    def before(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        at = begun[name] = {"forward in": finite(args, kwargs)}
-        taken: tuple[Any, Any] = tree_map(lambda value: watched(at, "backward out", value), (args, kwargs))
-        return taken
-
-    def after(name: str, output: Any) -> Any:
-        at = begun.pop(name)
-        at["forward out"] = finite(output)
-        calls.append((name, at))
-        return tree_map(lambda value: watched(at, "backward in", value), output)
-
-    handles = []
-    for name, module in model.named_modules():
-        known = name or type(module).__name__
-        handles.append(
-            module.register_forward_pre_hook(
-                lambda _, args, kwargs, name=known: before(name, args, kwargs), with_kwargs=True
-            )
-        )
-        handles.append(module.register_forward_hook(lambda _, __, output, name=known: after(name, output)))
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def miniature(run: Path, task: Task, train: TrainConfig, seed: int, steps: int) -> float:

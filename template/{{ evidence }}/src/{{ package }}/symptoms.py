@@ -68,7 +68,7 @@ def judge(seen: Observations) -> list[Finding]:
 def wants_trials(seen: Observations) -> bool:
     """Whether short runs at other learning rates may explain something."""
     troubled = any(judgement(seen) for judgement in (diverged, spiked, exploding, underfitted))
-    return troubled or (seen.origin is None and not beats_half_of_the_floors(seen))
+    return troubled or (seen.finished and not beats_half_of_the_floors(seen))
 
 
 def beats_half_of_the_floors(seen: Observations) -> bool:
@@ -89,6 +89,7 @@ def not_finite(seen: Observations) -> Finding | None:
         "forward": f"the module {origin.module} takes finite values and returns others",
         "loss": "what the model returns is finite, and the loss, or its gradient, is not",
         "backward": f"the gradient is finite behind {origin.module} and not finite before it",
+        "norm": f"every gradient is finite and their norm is not; the largest is that of {origin.module}",
     }
     mend = {
         "data": "leave these examples out in data.py, or mend them",
@@ -96,6 +97,7 @@ def not_finite(seen: Observations) -> Finding | None:
         "forward": f"look in {origin.module} for a division, logarithm, root or exponential without a bound",
         "loss": "look in task.py for a logarithm or a root of zero, and a division by it",
         "backward": f"look in {origin.module} for a root, norm or division whose derivative has no bound at zero",
+        "norm": "initialise the weights smaller, and scale inputs and targets to about 1",
     }
     return Finding("NaN or infinity", [f"step {origin.step}, taken again: {said[origin.where]}"], [mend[origin.where]])
 
@@ -110,6 +112,12 @@ def diverged(seen: Observations) -> Finding | None:
     evidence = []
     if last - first > DROP * abs(first):
         evidence.append(f"the loss ends at {last:.4g}, above the untrained model's {first:.4g}")
+    elif max(values) - first > first - lowest:
+        step = seen.losses[values.index(max(values))][0]
+        evidence.append(
+            f"the loss rose to {max(values):.4g} at step {step}, further above the untrained model's {first:.4g} "
+            f"than it ever came below it"
+        )
     elif first > lowest and last - lowest > RISE * (first - lowest):
         step = seen.losses[values.index(lowest)][0]
         evidence.append(
@@ -141,7 +149,7 @@ def spiked(seen: Observations) -> Finding | None:
     remedy = seen.advise(
         f"--train.clip {seen.clip / 2:g}",
         f"--train.learning-rate {seen.learning_rate / 3:g}",
-        "look at the examples of these steps: seeding.py's TrainingBatches.indices(step) names them",
+        "look for examples that are broken or labelled wrongly among those of these steps",
     )
     return Finding("loss spikes", spikes[:5], remedy) if spikes else None
 
@@ -226,7 +234,7 @@ def learning_rate(seen: Observations) -> Finding | None:
 
 def underfitted(seen: Observations) -> Finding | None:
     """The model does not even describe the data that it was trained on."""
-    if not seen.losses or seen.origin:
+    if not seen.losses or not seen.finished:
         return None
     evidence = []
     if seen.initial is not None and seen.fall < DROP * abs(seen.initial):
@@ -281,7 +289,7 @@ def overfitted(seen: Observations) -> Finding | None:
     if validation.error is not None and train.error is not None:
         error = math.hypot(validation.error, train.error) / abs(train.value)
     surely = gap - CONFIDENCE * error
-    if surely <= GAP:
+    if not surely > GAP:  # also where a metric is not a number
         return None
     name = seen.metric.replace("_", " ")
     evidence = [
