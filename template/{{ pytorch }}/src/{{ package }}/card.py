@@ -86,7 +86,7 @@ def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
         "library_name: pytorch",
         *([f"pipeline_tag: {kind}"] if kind else []),
         "tags:",
-        f"- {type(evaluation.model).__name__.lower()}",
+        f"- {quoted(type(evaluation.model).__name__.lower())}",
         "model-index:",
         f"- name: {quoted(__package__)}",
         "  results:",

@@ -86,7 +86,7 @@ def looks(material: Material) -> Element | None:
 
 def checks(material: Material) -> Element:
     """What was confirmed of this result."""
-    rows = [[spaced(name), cell(value)] for name, value in material.results["validation"].items()]
+    rows = [[spaced(name), cell(value)] for name, value in flat(material.results["validation"])]
     about = note("The command report --with-tests runs the tests of the project.")
     return section("checks", "Checks", table("What was checked", ["what", "outcome"], rows), about)
 

@@ -18,10 +18,14 @@ from .material import Material
 def verdict(material: Material) -> Element:
     """The first metric beside its floors, and the table of all metrics."""
     name, result = material.metric
-    marks = [Mark(name="this model", value=result.value, interval=result.ci95, ours=True), *floor_marks(result)]
+    ours = Mark(name="this model", value=result.value, interval=result.ci95, ours=True)
+    marks = [mark for mark in (ours, *floor_marks(result)) if math.isfinite(mark.value)]
     values = ", ".join(f"{mark.name} {mark.value:.3f}" for mark in marks)
+    words = judged(name, result)
+    if not marks:
+        return section("verdict", "Verdict", words, metrics(material))
     chart = drawn(dots(marks, f"{spaced(name)}: {values}"), f"{sentence_case(name)}, beside its floors")
-    return section("verdict", "Verdict", columns(judged(name, result), chart), metrics(material))
+    return section("verdict", "Verdict", columns(words, chart), metrics(material))
 
 
 def judged(name: str, result: Result) -> Element:
@@ -99,7 +103,7 @@ def history_chart(material: Material, key: str) -> Element | None:
     title += ", on part of the validation split" if validated else ""
     told = f"{title}: {points[0][1]:.4g} at step {points[0][0]:.0f}, {points[-1][1]:.4g} at step {points[-1][0]:.0f}"
     name, result = material.metric
-    if key != f"validation/{name}":
+    if key != f"validation/{name}" or not math.isfinite(result.value):
         return drawn(curve(points, told), title)
     end = Mark(name=name, value=result.value, interval=result.ci95)
     caption = f"{title}; the dot is all of it. Dashed: the floors that are near"
