@@ -66,10 +66,12 @@ def step_rows(package: str, preset: str, steps: int, turns: int) -> Iterator[Row
 def language_rows(turns: int) -> Iterator[Row]:
     """Our transformer against the GPT-2-shaped loop, as each runs by itself and in equal precision."""
     device = loops.Subject.of("transformer_demo", "smoke", 1).device
-    for mine, theirs in dict.fromkeys([(device.bf16, False), (False, False), (device.bf16, device.bf16)]):
+    fp32, bf16, compiled = language.Mode(), language.Mode(bf16=device.bf16), language.Mode(compiled=True)
+    for mine, theirs in dict.fromkeys(
+        [(compiled, fp32), (compiled, compiled), (fp32, fp32), (bf16, fp32), (bf16, bf16)]
+    ):
         rate = language.compare(mine, theirs, turns)
-        names = [("fp32", "bf16")[mine], ("fp32", "bf16")[theirs]]
-        what = f"tokens/s, ours in {names[0]} against a nanoGPT-shaped loop in {names[1]}"
+        what = f"tokens/s, ours in {mine} against a nanoGPT-shaped loop in {theirs}"
         sizes = " and ".join(f"{size / 1e3:.0f}k" for size in rate.sizes)
         measured = f"{rate.ours:,.0f} against {rate.peer:,.0f}: {rate.ratio:.2f}× ({sizes} parameters)"
         yield Row(what, measured, "at least 1.0×, aim 1.2×", rate.ratio >= 1)

@@ -1,8 +1,9 @@
 """Tokens a second of our transformer and trainer against a plain GPT-2-shaped loop, at nanoGPT's CPU configuration.
 
 The peer is what nanoGPT's README trains on a CPU: 4 layers, 4 heads, 128 features, 64 tokens, batches of 12, in
-float32 without torch.compile, with learned positions, LayerNorm and GELU, and a loop that reads the loss every ten
-steps. Its AdamW is fused, which nanoGPT's own is not on a CPU. Ours has about as many parameters.
+float32 without torch.compile (which is measured too), with learned positions, LayerNorm and GELU, and a loop that
+reads the loss every ten steps. Its AdamW is fused, which nanoGPT's own is not on a CPU. Ours has about as many
+parameters.
 """
 
 import statistics
@@ -62,18 +63,30 @@ class Peer(nn.Module):
         return F.linear(self.norm(x), self.tokens.weight)
 
 
-def peer(data: np.ndarray, steps: int, bf16: bool) -> list[float]:
+@dataclass(frozen=True)
+class Mode:
+    """How a loop runs its model."""
+
+    bf16: bool = False
+    compiled: bool = False
+
+    def __str__(self) -> str:
+        return ("fp32", "bf16")[self.bf16] + (" and compiled" if self.compiled else "")
+
+
+def peer(data: np.ndarray, steps: int, mode: Mode) -> list[float]:
     """The loop of nanoGPT on a CPU, in few words."""
     torch.manual_seed(0)
     model = Peer()
-    times = noted(model)
+    network = torch.compile(model) if mode.compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
+    times = noted(optimizer)
     for step in range(steps):
         starts = torch.randint(len(data) - CONTEXT, (BATCH,)).tolist()
         x = torch.stack([torch.from_numpy(data[i : i + CONTEXT].astype(np.int64)) for i in starts])
         y = torch.stack([torch.from_numpy(data[i + 1 : i + 1 + CONTEXT].astype(np.int64)) for i in starts])
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=mode.bf16):
+            loss = F.cross_entropy(network(x).flatten(0, 1), y.flatten())
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -83,7 +96,7 @@ def peer(data: np.ndarray, steps: int, bf16: bool) -> list[float]:
     return times
 
 
-def ours(steps: int, bf16: bool, folder: Path) -> tuple[list[float], Any]:
+def ours(steps: int, mode: Mode, folder: Path) -> tuple[list[float], Any]:
     """The rendered transformer and trainer at the same configuration."""
     subject = Subject.of("transformer_demo", "smoke", steps - WARM_UP)
     model = replace(
@@ -91,8 +104,9 @@ def ours(steps: int, bf16: bool, folder: Path) -> tuple[list[float], Any]:
     )
     model = replace(model, kv_heads=HEADS, hidden=HIDDEN)
     train = replace(subject.config.train, batch=BATCH, micro_batch=BATCH, learning_rate=1e-3)
+    train = replace(train, compile="on" if mode.compiled else "off")
     config = replace(subject.config, model=model, train=train)
-    device = type(subject.device)("cpu", bf16=bf16)
+    device = type(subject.device)("cpu", bf16=mode.bf16)
     subject = replace(subject, config=config, task=config.task(), device=device)
     return fit(subject, folder), subject
 
@@ -110,14 +124,14 @@ class Rate:
     """Parameters of ours and of the peer."""
 
 
-def compare(bf16: bool, peer_bf16: bool, turns: int, steps: int = 120) -> Rate:
-    """Our tokens a second and the peer's, by turns, each in its precision."""
+def compare(mode: Mode, peer_mode: Mode, turns: int, steps: int = 120) -> Rate:
+    """Our tokens a second and the peer's, by turns, each in its mode."""
     pairs = []
     for _ in range(turns):
         with tempfile.TemporaryDirectory() as folder:
-            times, subject = ours(steps, bf16, Path(folder))
+            times, subject = ours(steps, mode, Path(folder))
         mine = median_step(times)
-        pairs.append((mine, median_step(peer(subject.task.text.tokens("train"), steps, peer_bf16))))
+        pairs.append((mine, median_step(peer(subject.task.text.tokens("train"), steps, peer_mode))))
     tokens = BATCH * CONTEXT
     sizes = [sum(p.numel() for p in model.parameters()) for model in (subject.task.model(), Peer())]
     return Rate(

@@ -1,7 +1,7 @@
 """One training step of the same model on the same batches in four loops: bare, ours, Lightning's and Accelerate's.
 
-Each loop clips the gradient and stops at a loss that is not finite. A step is the time between the beginnings of two
-forward passes, so that everything a loop does between them counts. The loops take turns, and each turn's ratio to the
+Each loop clips the gradient and stops at a loss that is not finite. A step is the time between two steps of the
+optimizer, so that everything a loop does between them counts. The loops take turns, and each turn's ratio to the
 bare loop is taken within the turn: what else the machine does at the time hits all of them.
 """
 
@@ -49,11 +49,11 @@ class Subject:
         """A module of the project."""
         return import_module(f"{self.package}.{name}")
 
-    def fresh_model(self) -> tuple[nn.Module, list[float]]:
-        """A model and the list to which it adds the time of each forward pass."""
+    def fresh_model(self) -> nn.Module:
+        """The same at each call."""
         torch.manual_seed(0)
-        model = self.task.model().to(self.device.torch_device)
-        return model, noted(model)
+        model: nn.Module = self.task.model().to(self.device.torch_device)
+        return model
 
     def batches(self) -> Iterator[Batch]:
         """What the project's own loader gives."""
@@ -74,17 +74,18 @@ class Subject:
         return torch.optim.AdamW(groups, train.learning_rate, train.betas, weight_decay=train.weight_decay, fused=True)
 
 
-def noted(model: nn.Module) -> list[float]:
-    """The moments at which the model begins a forward pass, from now on."""
+def noted(optimizer: torch.optim.Optimizer) -> list[float]:
+    """The moments at which the optimizer begins a step, from now on."""
     times: list[float] = []
-    model.register_forward_pre_hook(lambda *_: times.append(time.perf_counter()))
+    optimizer.register_step_pre_hook(lambda *_: times.append(time.perf_counter()))
     return times
 
 
 def bare(subject: Subject, folder: Path) -> list[float]:
     """The loop that one would write by hand."""
-    model, times = subject.fresh_model()
+    model = subject.fresh_model()
     optimizer = subject.optimizer(model)
+    times = noted(optimizer)
     model.train()
     for batch in subject.batches():
         with subject.device.autocast():
@@ -106,7 +107,7 @@ def ours(subject: Subject, folder: Path) -> list[float]:
     world = subject.module("distributed").World()
     identity = checkpoint.Identity("", "")
     trainer = trainer_module.Trainer(subject.task, train, 0, folder, identity, subject.device, world)
-    times = noted(trainer.model)
+    times = noted(trainer.optimizer)
     # What it tells a person, every few hundred steps, would stand between the lines of the table.
     with redirect_stderr(io.StringIO()):
         trainer.fit({})
@@ -118,7 +119,9 @@ def lightning(subject: Subject, folder: Path) -> list[float]:
     import lightning as L
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    model, times = subject.fresh_model()
+    model = subject.fresh_model()
+    optimizer = subject.optimizer(model)
+    times = noted(optimizer)
 
     class Module(L.LightningModule):
         def __init__(self) -> None:
@@ -136,7 +139,7 @@ def lightning(subject: Subject, folder: Path) -> list[float]:
             nn.utils.clip_grad_norm_(self.model.parameters(), subject.config.train.clip)
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
-            return subject.optimizer(self.model)
+            return optimizer
 
     trainer = L.Trainer(
         accelerator=subject.device.type,
@@ -167,9 +170,11 @@ def accelerate(subject: Subject, folder: Path) -> list[float]:
     """The bare loop with Accelerate around it."""
     from accelerate import Accelerator
 
-    model, times = subject.fresh_model()
+    model = subject.fresh_model()
+    bare_optimizer = subject.optimizer(model)
+    times = noted(bare_optimizer)
     accelerator = Accelerator(cpu=subject.device.type == "cpu", mixed_precision="bf16" if subject.device.bf16 else "no")
-    wrapped, optimizer = accelerator.prepare(model, subject.optimizer(model))
+    wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
     wrapped.train()
     for batch in subject.batches():
         loss = subject.loss(wrapped, batch)
@@ -208,7 +213,7 @@ def compare(subject: Subject, turns: int) -> dict[str, tuple[float, float]]:
 
 
 def median_step(times: list[float]) -> float:
-    """The median time between two beginnings, without the first few."""
+    """The median time between two steps, without the first few."""
     return statistics.median(
         later - earlier for earlier, later in zip(times[WARM_UP:], times[WARM_UP + 1 :], strict=False)
     )
