@@ -39,10 +39,10 @@ class Forgetting:
         if self.json:
             print(json.dumps(results, indent=2))
             return
-        print(f"{'accuracy on':32}{'before':>8}{'after':>8}  difference")
+        print(f"{'accuracy on':40}{'before':>8}{'after':>8}  difference")
         for name, row in results.items():
             low, high = row["ci95"]
-            print(f"{name:32}{row['before']:8.3f}{row['after']:8.3f}  {row['difference']:+.3f}", end="")
+            print(f"{name:40}{row['before']:8.3f}{row['after']:8.3f}  {row['difference']:+.3f}", end="")
             print(f", 95 % interval {low:+.3f} to {high:+.3f}, n = {row['n']}")
 
 
