@@ -131,6 +131,7 @@ for owner, attribute, stand_in in STAND_INS:
     setattr(owner, attribute, stand_in)
 shutil._use_fd_functions = False  # type: ignore[attr-defined]
 multiprocessing.set_start_method("spawn")
+multiprocessing.get_all_start_methods = lambda: ["spawn"]
 os.environ["PYTHONIOENCODING"] = "cp1252"
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,8 @@ COPIED = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_met
 
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
     """A process that does this work, which is a function of a test's module."""
-    process = multiprocessing.get_context("fork" if COPIED else "spawn").Process(target=work, args=arguments)
+    context: Any = multiprocessing.get_context("fork" if COPIED else "spawn")
+    process: BaseProcess = context.Process(target=work, args=arguments)
     with warnings.catch_warnings():
         # Python warns of copies where there are threads: those of pytest-xdist and TensorBoard hold no lock for long.
         warnings.simplefilter("ignore", DeprecationWarning)
