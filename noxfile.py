@@ -29,6 +29,7 @@ ORACLES = [
     "tests/test_oracles.py",
     "tests/test_kill.py",
     "tests/test_seam.py",
+    "tests/test_sweeps.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
 ]
@@ -84,7 +85,16 @@ def oracles(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()))
     group = f"{project / 'pyproject.toml'}:dev"
     session.install(
-        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn"
+        "--editable",
+        str(project),
+        "--group",
+        group,
+        *TEST,
+        "transformers>=4.50",
+        "pyarrow",
+        "scikit-learn",
+        "optuna",
+        "scipy",
     )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 
