@@ -36,6 +36,7 @@ ORACLES = [
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",
+    "tests/test_sweeps.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
 ]
@@ -91,7 +92,17 @@ def oracles(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()))
     group = f"{project / 'pyproject.toml'}:dev"
     session.install(
-        "--editable", str(project), "--group", group, *TEST, "transformers>=4.50", "pyarrow", "scikit-learn", "html5lib"
+        "--editable",
+        str(project),
+        "--group",
+        group,
+        *TEST,
+        "transformers>=4.50",
+        "pyarrow",
+        "scikit-learn",
+        "optuna",
+        "scipy",
+        "html5lib",
     )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 

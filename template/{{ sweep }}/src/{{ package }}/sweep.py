@@ -74,15 +74,17 @@ class Sweep:
         self.name, self.config, self.objective = name, config, Objective.of(config)
         SWEEPS.mkdir(exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.storage = opened_storage(storage or f"sqlite:///{(SWEEPS / name).as_posix()}.db")
-        self.study = optuna.create_study(
-            study_name=name,
-            storage=self.storage,
-            sampler=KeyedTPE(config.seed),
-            pruner=MedianPruner(n_warmup_steps=config.train.warmup),
-            direction="maximize" if self.objective.higher_is_better else "minimize",
-            load_if_exists=True,
-        )
+        # Two processes that begin a database at once would both make its tables.
+        with FileLock(SWEEPS / ".lock"):
+            self.storage = opened_storage(storage or f"sqlite:///{(SWEEPS / name).as_posix()}.db")
+            self.study = optuna.create_study(
+                study_name=name,
+                storage=self.storage,
+                sampler=KeyedTPE(config.seed),
+                pruner=MedianPruner(n_warmup_steps=config.train.warmup),
+                direction="maximize" if self.objective.higher_is_better else "minimize",
+                load_if_exists=True,
+            )
 
     def __enter__(self) -> "Sweep":
         """Confirm that the study is about this configuration and these data."""
