@@ -123,6 +123,20 @@ def test_the_tracker_and_nothing_of_the_others_is_there(project: Path) -> None:
     assert trackers == {tracker} - {"none"}
 
 
+@pytest.mark.parametrize("word", ["sweep", "optuna", "ablat", "crossval", "experiments", "scipy"])
+def test_an_extra_that_was_not_chosen_leaves_no_trace(plain: Path, word: str) -> None:
+    found = [path for path in plain.rglob("*") if path.is_file() and word in path.read_bytes().decode(errors="ignore")]
+    assert [path for path in found if path.name != ".copier-answers.yml"] == []
+
+
+@pytest.fixture(scope="module")
+def plain(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project without extras."""
+    folder = tmp_path_factory.mktemp("plain") / "project"
+    render(template, folder, {"extras": []})
+    return folder
+
+
 def test_the_workflows_run_what_the_project_has(project: Path) -> None:
     answers = parse(project / ".copier-answers.yml")
     workflows = list(project.glob(".github/workflows/*.yml"))

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from .config import Config
 from .drift import columns, shifts
-from .errors import Problem
+from .errors import Diverged, Problem
 from .evaluation import FEWEST, measure
 from .labels import inspect
 from .observations import Finding, Observations, Score
 from .profiling import say
-from .replay import NotFinite, Replay, miniature
+from .replay import Replay, miniature
 from .report import save
 from .runs import MODEL, load_config, load_environment
 from .seam import Examples, Metric, Task
@@ -71,7 +71,7 @@ def observe(run: Path, config: Config, task: Task) -> Observations:
     say("the loss before training")
     with closing(Replay(run, task, config.train, config.seed)) as fresh:
         initial = None
-        with suppress(NotFinite):
+        with suppress(Diverged):
             initial = fresh.take().loss
     seen = from_record(run, config, task, initial)
     if not seen.finished and not is_training(run):
@@ -151,7 +151,7 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
             labels = inspect(y, records[1]["logits"].double().numpy(), records[1]["y"].numpy())
         say("gradients and the waiting for data")
         data_share, layers = None, []
-        with suppress(NotFinite):
+        with suppress(Diverged):
             data_share = replay.data_share(TIMED)
             layers = replay.layers(WATCHED)
     return replace(

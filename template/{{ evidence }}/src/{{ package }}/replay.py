@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .checkpoint import Identity
 from .device import choose_for_use
 from .distributed import World
-from .errors import Problem
+from .errors import Diverged
 from .origin import Origin, blame, finite, flow
 from .runs import load_environment
 from .seam import Batch, Task
@@ -31,10 +31,6 @@ AHEAD = 10**6
 SILENT = 1e-9
 """A unit whose weights never get more than this share of their layer's largest gradient learns nothing. A dead ReLU
 gets none at all; a GELU at -10 or a sigmoid at 30 get 1e-13 and less."""
-
-
-class NotFinite(Problem):
-    """A step had a loss or a gradient that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +81,13 @@ class Replay(Trainer):
         """The next step.
 
         Raises:
-            NotFinite: its loss or gradient is not; the state is the one before it.
+            Diverged: its loss or gradient is not; the state is the one before it.
         """
         self.source = self.source or self.batches()
         self.waited, carry = 0.0, list(self.carry)
         try:
             step = self.step(self.model, self.source, stop=False)
-        except NotFinite:
+        except Diverged:
             self.close()
             self.carry = carry
             raise
@@ -103,9 +99,6 @@ class Replay(Trainer):
         if self.source:
             self.source.close()
         self.source = None
-
-    def not_finite(self, loss: float, norm: float) -> Problem:
-        return NotFinite(str(super().not_finite(loss, norm)))
 
     def accumulate(self, network: Any, batches: Iterator[Batch], stop: bool) -> Tensor:
         totals = super().accumulate(network, batches, stop)
@@ -153,7 +146,7 @@ class Replay(Trainer):
         for _ in range(steps):
             try:
                 losses.append((self.progress.step + 1, self.take().loss))
-            except NotFinite:
+            except Diverged:
                 return losses, self.origin()
         return losses, None
 
@@ -197,7 +190,7 @@ def miniature(run: Path, task: Task, train: TrainConfig, seed: int, steps: int) 
     replay = Replay(run, task, short, seed)
     try:
         losses = [replay.take().loss for _ in range(steps)]
-    except NotFinite:
+    except Diverged:
         return math.inf
     finally:
         replay.close()

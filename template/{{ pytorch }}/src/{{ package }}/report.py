@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any

@@ -216,6 +216,8 @@ class Sweep:
 
     def plot_history(self, axes: "Axes") -> None:
         """Every trial's figure, and the best so far."""
+        from matplotlib.ticker import MaxNLocator
+
         complete = sorted(self.best(), key=lambda trial: trial.number)
         numbers, values = [trial.number for trial in complete], [trial.values[0] for trial in complete]
         best = np.maximum if self.objective.higher_is_better else np.minimum
@@ -230,7 +232,7 @@ class Sweep:
             label="stopped early",
         )
         axes.set(xlabel="trial", ylabel=self.objective.title, title="How the search went")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize="small")
         axes.grid(alpha=0.3)
 
