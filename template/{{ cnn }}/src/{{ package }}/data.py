@@ -158,7 +158,9 @@ def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
 
 def shared(whole: np.ndarray, sides: np.ndarray, keys: Sequence[str], groups: np.ndarray) -> Leakage:
     """What the splits share of the images that are kept."""
-    samples = [Sample(f"image {row}", str(sides[row]), keys[row], str(groups[row])) for row in np.flatnonzero(whole).tolist()]
+    samples = [
+        Sample(f"image {row}", str(sides[row]), keys[row], str(groups[row])) for row in np.flatnonzero(whole).tolist()
+    ]
     return compare(samples, [], f"correlation of pixels at least {ALIKE}")
 
 
