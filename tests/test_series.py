@@ -41,7 +41,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 def kill_when(process: subprocess.Popen[str], due: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not due():
         assert process.poll() is None
         assert time.monotonic() < deadline

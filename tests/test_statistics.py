@@ -154,7 +154,7 @@ def test_a_calibrated_model_is_within_chance_and_another_is_not() -> None:
 
 def test_the_calibrated_error_is_not_optimistic() -> None:
     """Where a temperature was fitted, the error is less than of fresh examples; what is reported is not."""
-    fitted, reported, fresh = [], [], []
+    fitted, reported, fresh = list[float](), list[float](), list[float]()
     for seed in range(600):
         rng = np.random.default_rng(seed)
         (logits, y), (others, z) = (answers(100, 3, 3.0, rng) for _ in range(2))
