@@ -40,7 +40,7 @@ def start(source: Path, folder: Path) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> list[str]:
     """What a sweep printed at its end, without the names of runs."""
-    said, error = process.communicate(timeout=300)
+    said, error = process.communicate(timeout=600)
     assert process.returncode == 0, error
     return [" ".join(word for word in line.split() if not word.startswith("runs/")) for line in said.splitlines()]
 

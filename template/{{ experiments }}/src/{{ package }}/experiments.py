@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock
 from scipy.stats import t
 
 from .checkpoint import load_weights
@@ -37,6 +38,11 @@ def trained(config: Config, parent: Path = RUNS, build: Callable[..., Trainer] =
         print(f"{finished[-1]}: is there already", file=sys.stderr)
         return finished[-1]
     unfinished = [run for run in earlier if can_go_on(run, config)]
+    for run in unfinished[-1:]:
+        with FileLock(run / ".lock"):  # waits for a process that is training it
+            pass
+        if (run / MODEL).exists():
+            return run
     with opened(config, unfinished[-1] if unfinished else None, World(), parent) as parts:
         build(*parts).fit(asdict(config))
     return parts.run

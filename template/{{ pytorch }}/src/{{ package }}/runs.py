@@ -1,6 +1,7 @@
 """Run folders: `runs/<time>-<preset>/`, and which of them is meant."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ WORKERS_LINGER = 8
 def create(config: Config, environment: dict[str, Any], parent: Path = RUNS) -> Path:
     """A new run folder that holds its configuration and environment from the moment it can be seen."""
     run = unused(parent, config.preset)
-    temporary = parent / f".{run.name}.tmp"
+    temporary = parent / f".{run.name}.{os.getpid()}.tmp"
     try:
         temporary.mkdir(parents=True)
         write_atomically(temporary / "config.json", to_json(config) + "\n")
@@ -39,6 +40,8 @@ def create(config: Config, environment: dict[str, Any], parent: Path = RUNS) -> 
         replace(temporary, run)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if run.exists():
+            return create(config, environment, parent)  # another process has taken the name in the meantime
         raise Problem(f"cannot create {run}: {error.strerror or error}") from error
     return run
 
