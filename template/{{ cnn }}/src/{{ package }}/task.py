@@ -6,8 +6,9 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 class Classification(Task):
     """One label for each image."""
+
+    pipeline: ClassVar[str] = "image-classification"
 
     def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig, init: str | None = None) -> None:
         self.source, self.config, self.objective, self.init = data, config, loss, init
@@ -139,6 +142,11 @@ class Classification(Task):
             for i in hardest
         ]
         return "\n".join(lines)
+
+    def portray(self, index: int) -> np.ndarray:
+        """The image, 8 x 8."""
+        image: np.ndarray = self.data("validation").x[index, 0]
+        return image
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln K, with smoothed labels too."""
