@@ -107,9 +107,11 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
     history = read(run / "metrics.jsonl")
     names = [name for line in history for name in line if name.startswith("validation/")]
     metric = names[0] if names else "validation/"
+    steps = history[-1]["step"] if history else 0
     return Observations(
-        steps=history[-1]["step"] if history else 0,
+        steps=steps,
         finished=(run / MODEL).exists(),
+        passes=steps * config.train.batch / len(task.data("train")),
         metric=metric.removeprefix("validation/"),
         validations=[(line["step"], line[metric]) for line in history if metric in line],
         initial=initial,

@@ -20,12 +20,12 @@ MANY = 30
 
 
 def examples(evaluation: "Evaluation") -> dict[str, list[dict[str, Any]]] | None:
-    """The examples on which the model does best and worst; None where its metrics know of no single examples.
+    """The examples on which the model does best and worst; None where its metrics know of no two examples.
 
     A classifier's are ordered by the probability of the truth, others by the first metric.
     """
     score = scores(evaluation)
-    if score is None:
+    if score is None or len(score) < 2:
         return None
     order = score.argsort(descending=True, stable=True).tolist()
     count = min(SHOWN, len(order) // 2)

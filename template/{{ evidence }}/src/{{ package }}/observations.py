@@ -50,6 +50,8 @@ class Observations:
     steps: int
     """Steps that were taken."""
     finished: bool = True
+    passes: float | None = None
+    """How often each training example was seen, on average."""
     metric: str
     higher_is_better: bool = False
     train: Score | None = None

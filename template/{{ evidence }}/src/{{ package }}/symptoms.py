@@ -112,7 +112,7 @@ def diverged(seen: Observations) -> Finding | None:
     evidence = []
     if last - first > DROP * abs(first):
         evidence.append(f"the loss ends at {last:.4g}, above the untrained model's {first:.4g}")
-    elif max(values) - first > first - lowest:
+    elif max(values) - first > max(first - lowest, DROP * abs(first)):
         step = seen.losses[values.index(max(values))][0]
         evidence.append(
             f"the loss rose to {max(values):.4g} at step {step}, further above the untrained model's {first:.4g} "
@@ -279,10 +279,16 @@ def levelled(seen: Observations) -> bool:
     return (sum(before) - sum(after)) / third < PLATEAU * seen.fall
 
 
+def remembers(seen: Observations) -> bool:
+    """Whether the model can know examples by heart: it saw them more than once on average, and learned something."""
+    learned = seen.initial is None or not seen.losses or seen.fall >= DROP * abs(seen.initial)
+    return learned and (seen.passes is None or seen.passes > 1)
+
+
 def overfitted(seen: Observations) -> Finding | None:
     """The training split is described much better than the validation split."""
     train, validation = seen.train, seen.validation
-    if train is None or validation is None or not train.value:
+    if train is None or validation is None or not train.value or not remembers(seen):
         return None
     gap = seen.worse(validation.value, train.value) / abs(train.value)
     error = 0.0
