@@ -5,7 +5,7 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-MODULES = 120
+MODULES = 160
 
 
 @cache
