@@ -14,6 +14,9 @@ from .charts import Mark, curve, dots, reliability
 from .markup import Part, element
 from .material import Material
 
+METRICS = 3
+"""Curves of so many: a classifier may have one metric for each class, and the tables show them all."""
+
 
 def verdict(material: Material) -> Element:
     """The first metric beside its floors, and the table of all metrics."""
@@ -81,13 +84,12 @@ def metrics(material: Material) -> Element:
 
 
 def curves(material: Material) -> Element | None:
-    """Training loss, the first metric beside its floors, and whatever else was recorded."""
-    name, _ = material.metric
-    first = ["loss", f"validation/{name}"]
+    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded."""
+    metrics = [f"validation/{name}" for name in material.results["metrics"]][:METRICS]
     recorded = dict.fromkeys(key for line in material.history for key in line if key != "step")
     # What is recorded of many parts of a model, such as each layer, has a name with a slash.
-    others = [key for key in recorded if key.startswith("validation/") or "/" not in key]
-    charts = [history_chart(material, key) for key in dict.fromkeys([*first, *sorted(others, reverse=True)])]
+    others = sorted((key for key in recorded if "/" not in key), reverse=True)
+    charts = [history_chart(material, key) for key in dict.fromkeys(["loss", *metrics, *others])]
     drawn_ones = [chart for chart in charts if chart is not None]
     return section("curves", "Curves", element("div", drawn_ones, class_="charts")) if drawn_ones else None
 
