@@ -63,7 +63,7 @@ def recognised(run: Path, epsilon: float) -> dict[str, "Tensor"]:
     # Attacks follow gradients.
     be_deterministic()
     config, model = load_config(run), load(run).model
-    images = config.task().splits["validation"]
+    images = config.task().data("validation")
     device = next(model.parameters()).device
     x, y = torch.from_numpy(images.x).to(device), torch.from_numpy(images.y).to(device)
 

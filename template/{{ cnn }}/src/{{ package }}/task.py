@@ -32,13 +32,13 @@ class Classification(Task):
         self.source, self.config, self.objective, self.init = data, config, loss, init
         self.class_weights: Tensor | None = None
         if loss.class_weights:
-            y = self.splits["train"].y
+            y = self.training_images.y
             self.class_weights = torch.from_numpy(class_weights(y, config.classes)).float()
 
     @property
-    def splits(self) -> dict[str, Images]:
-        """The images as they are, without what training does to them."""
-        return load(self.source.split, self.source.classes).splits
+    def training_images(self) -> Images:
+        """As they are, without what training does to them."""
+        return load(self.source.split, self.source.classes).splits["train"]
 
     def model(self) -> nn.Module:
         return ConvNet(self.config)
@@ -50,7 +50,7 @@ class Classification(Task):
             start_from(self.init, model, self.source)
 
     def data(self, split: str) -> Images:
-        images = self.splits[split]
+        images = load(self.source.split, self.source.classes).splits[split]
         return TrainingImages(images, self.source) if split == "train" else images
 
     def data_hash(self) -> str:
@@ -110,7 +110,7 @@ class Classification(Task):
             "logistic regression": LogisticRegression(max_iter=1000),
             "SVC with an RBF kernel": SVC(),
         }
-        train, held_out = self.splits["train"], self.data(split)
+        train, held_out = self.training_images, self.data(split)
         x, new = train.x.reshape(len(train), -1), held_out.x.reshape(len(held_out), -1)
         return {name: method.fit(x, train.y).score(new, held_out.y) for name, method in methods.items()}
 
