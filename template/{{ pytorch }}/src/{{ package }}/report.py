@@ -1,6 +1,7 @@
 """results.json, plots and whatever else `contents` lists. Every number was measured by the command that wrote it."""
 
 import ast
+import io
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from .runs import load_config, load_environment, weights_of
 from .seam import Context, Task
 from .seeding import generator, key
 from .settings import fingerprint
-from .splits import replace, write_atomically
+from .splits import write_atomically
 from .tracking import read
 
 PACKAGE = Path(__file__).parent
@@ -222,6 +223,6 @@ def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
 
 def save(figure: Figure, file: Path) -> None:
     """Write a plot, whole or not at all."""
-    temporary = file.with_suffix(".tmp")
-    figure.savefig(temporary, format="png", dpi=150)
-    replace(temporary, file)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    write_atomically(file, image.getvalue())
