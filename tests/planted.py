@@ -1,4 +1,4 @@
-"""The table of planted faults in docs/diagnose.md: README.md sums it up, `test_diagnose.py` holds it against reality."""
+"""The table of planted faults in docs/diagnose.md: README.md sums it up, `test_diagnose.py` holds it to reality."""
 
 import re
 from typing import NamedTuple
