@@ -45,7 +45,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.x)
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         """`x`: (B, 1, 8, 8), float32; `y`: (B,), int64."""
         return {"x": torch.from_numpy(self.x[indices]), "y": torch.from_numpy(self.y[indices])}
 
@@ -59,7 +59,9 @@ class TrainingImages(Images):
         self.by_class = np.argsort(self.y, kind="stable")
         self.starts, self.counts = np.unique(self.y[self.by_class], return_index=True, return_counts=True)[1:]
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
+        if noise is None:
+            return super().batch(indices, None)
         if self.config.balanced:
             indices = self.balanced(indices, noise)
         batch = super().batch(indices, noise)
