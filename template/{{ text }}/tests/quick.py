@@ -20,7 +20,7 @@ def modules() -> list[Path]:
 def arguments(folder: Path) -> list[str]:
     """Options of `train smoke` for a few seconds; the text is put into `folder`."""
     text = folder / "text"
-    text.mkdir()
+    text.mkdir(exist_ok=True)
     for number, file in enumerate(modules()):
         shutil.copyfile(file, text / f"{number}.txt")
     return ["--data.path", str(text), "--train.device", "cpu"]

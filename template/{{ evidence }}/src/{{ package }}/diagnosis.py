@@ -103,7 +103,7 @@ def tenfold(rate: float, power: int) -> float:
 
 
 def from_record(run: Path, config: Config, task: Task, initial: float | None) -> Observations:
-    """What metrics.jsonl says."""
+    """What metrics.jsonl says, and what the splits share."""
     history = read(run / "metrics.jsonl")
     names = [name for line in history for name in line if name.startswith("validation/")]
     metric = names[0] if names else "validation/"
@@ -120,6 +120,7 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
         clip=config.train.clip,
         workers=config.train.workers,
         learning_rate=config.train.learning_rate,
+        leakage=task.leakage(),
         options=options(config),
     )
 

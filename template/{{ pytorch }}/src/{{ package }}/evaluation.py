@@ -28,6 +28,8 @@ class Result:
     """How many examples, or groups of them, the interval rests on."""
     higher_is_better: bool
     floors: dict[str, float]
+    share: bool = False
+    """Whether it lies from 0 to 1."""
 
     def beats(self, floor: float) -> bool:
         """Whether the value is on the better side of a floor."""
@@ -73,7 +75,8 @@ def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str,
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
         ci95, n = certainty(metric)
-        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, {} if results else floors)
+        its_floors = {} if results else floors
+        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_floors, metric.share)
     return results
 
 
