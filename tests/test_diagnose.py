@@ -37,7 +37,7 @@ class Engine:
 def engines(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
     """A project of each architecture."""
     found, path = {}, list(sys.path)
-    for architecture in ("blank", "transformer"):
+    for architecture in ("blank", "cnn", "transformer"):
         folder = tmp_path_factory.mktemp("projects") / architecture
         name = f"faulty-{architecture}"
         render(template, folder, {"project_name": name, "architecture": architecture, "tracker": "none"})
@@ -281,6 +281,8 @@ HEALTHY = {
     "blank smoke": Run(["smoke"]),
     "blank default": Run(["default"]),
     "blank smoke, 150 steps": Run(LONG),
+    "cnn smoke": Run(["smoke"], architecture="cnn"),
+    "cnn default, 300 steps": Run(["default", "--train.steps", "300"], architecture="cnn"),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
     "transformer default, 60 steps": Run(
         ["default", "--train.steps", "60", "--train.warmup", "6", "--model.vocabulary", "512", "--model.context", "64"],

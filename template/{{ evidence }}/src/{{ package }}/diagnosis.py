@@ -191,7 +191,7 @@ def sample(examples: Examples, config: Config) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(key(config.seed, "diagnose"))
     chosen = np.sort(rng.permutation(len(examples))[:COMPARED])
     size = config.train.micro_batch
-    parts = [columns(examples.batch(chosen[i : i + size], rng)) for i in range(0, len(chosen), size)]
+    parts = [columns(examples.batch(chosen[i : i + size], None)) for i in range(0, len(chosen), size)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -35,6 +35,14 @@ class Result:
         """Whether the value is on the better side of a floor."""
         return self.value > floor if self.higher_is_better else self.value < floor
 
+    def leaves_open(self, floor: float) -> bool:
+        """Whether the floor lies inside the interval: other examples might have told otherwise."""
+        return self.ci95 is not None and self.ci95[0] <= floor <= self.ci95[1]
+
+    def outcome(self, floor: float) -> str:
+        """How the value stands to a floor, in words."""
+        return ("beaten" if self.beats(floor) else "not beaten") + self.leaves_open(floor) * ", inside the interval"
+
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
@@ -133,6 +141,6 @@ def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
 
 
 def floor_rows(result: Result) -> list[tuple[str, str, str]]:
-    """The floors of a metric, from weak to strong, and whether it beats them."""
+    """The floors of a metric, from weak to strong, and how it stands to them."""
     ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-    return [(f"  {floor}", f"{at:.3f}", "beaten" if result.beats(at) else "not beaten") for floor, at in ordered]
+    return [(f"  {floor}", f"{at:.3f}", result.outcome(at)) for floor, at in ordered]

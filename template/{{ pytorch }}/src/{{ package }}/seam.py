@@ -72,8 +72,12 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
-        """The examples at `indices`, stacked; augmentation draws from `noise` and nothing else."""
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
+        """The examples at `indices`, stacked.
+
+        Training gives `noise`: augmentation draws from it and nothing else. Evaluation, and what compares the splits,
+        give None, and get the examples as they are.
+        """
         ...
 
 
