@@ -166,6 +166,17 @@ class Task:
         """
         return None
 
+    def graded(self) -> float:
+        """The share of these operations that has a backward pass: 1, unless a part is computed without gradient."""
+        return 1.0
+
+    def uncut(self, model: nn.Module) -> nn.Module:
+        """The model with a gradient through everything that it computes, where training cuts it short on purpose.
+
+        `check` compares that gradient with differences of the loss.
+        """
+        return model
+
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         """Properties of this architecture that `check` confirms: a name and what was found.
 
