@@ -248,9 +248,9 @@ def full() -> Config:
         model=ModelConfig(
             vocabulary=10,
             length=81,
-            width=896,
-            heads=14,
-            hidden=1792,
+            width=1024,
+            heads=16,
+            hidden=1600,
             window=81,
             supervision=16,
             activation_checkpointing=True,

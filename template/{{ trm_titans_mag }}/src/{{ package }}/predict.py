@@ -1,7 +1,7 @@
 """Use a trained run: `load().answer(...)` solves a puzzle, completes a text or recalls a value."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,12 +18,6 @@ from .errors import Problem
 from .model import FullModel
 from .runs import find, load_config, weights_of
 from .seeding import generator
-
-
-class Answering(Protocol):
-    """What a trained run can be asked."""
-
-    def answer(self, asked: str, *, tokens: int, temperature: float, seed: int) -> str: ...
 
 
 class Solution(NamedTuple):
@@ -141,7 +135,7 @@ def sample(logits: Tensor, temperature: float, noise: torch.Generator) -> Int[Te
     return torch.multinomial((logits / temperature).softmax(-1), 1, generator=noise)
 
 
-def load(run: str | Path | None = None) -> Answering:
+def load(run: str | Path | None = None) -> Solver | LanguageModel | Recaller:
     """The model of a finished run; of the latest where none is named.
 
     Raises:

@@ -23,7 +23,7 @@ from .model import Latent, Prediction
 from .model.act_head import information, ponder
 from .puzzles import Puzzles
 from .seam import Batch, Context, Metric, Output
-from .task import Recursive, stablemax_cross_entropy
+from .task import Recursive, matters, stablemax_cross_entropy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -229,13 +229,16 @@ class Solving(Recursive):
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V; and of a head as it begins: half of -ln(1 - lambda), and its divergence."""
         c = self.config
-        q = torch.tensor(c.halt_bias, dtype=torch.float64)
-        pondering = ponder(q, torch.ones(()), q.sigmoid(), c.prior)
+        q = torch.tensor([c.halt_bias], dtype=torch.float64)
+        pondering = ponder(q, torch.ones_like(q), q.sigmoid(), c.prior)
         return float(math.log(c.vocabulary) + 0.5 * F.softplus(q) + c.ponder * pondering)
 
     def flops(self) -> float:
         """Of one supervision step of a board."""
         return self.config.length * self.position_flops()
+
+    def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
+        return matters(model, batch["puzzle"])
 
 
 def rounds(boards: np.ndarray) -> np.ndarray:

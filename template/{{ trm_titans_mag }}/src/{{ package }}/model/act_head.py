@@ -72,8 +72,7 @@ def information(
 
 def halting_distribution(q: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
     """p: the probability of halting at each step; the last takes what is left."""
-    halts = q.double().sigmoid()
-    halts[:, -1] = 1
+    halts = F.pad(q.double().sigmoid()[:, :-1], (0, 1), value=1.0)
     before = F.pad((1 - halts).cumprod(1)[:, :-1], (1, 0), value=1.0)
     return halts * before
 

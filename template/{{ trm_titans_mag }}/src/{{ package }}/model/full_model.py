@@ -1,7 +1,10 @@
 """The whole model: TRM's recursion over a Titans-MAG backbone, with a head that halts it.
 
-    tokens -> embedding x sqrt(D) = x -> Recursion(TitansMAG) -> y -> logits of each position
-                                                              `-> q, the logit of halting
+    tokens -> (embedding + place) x sqrt(D) = x -> Recursion(TitansMAG) -> y -> logits of each position
+                                                                        `-> q, the logit of halting
+
+Rotary positions say how far apart two tokens are. Cells of a board are neighbours in two dimensions: unless the model
+is causal, each position has a learned vector too.
 
 Dimensions, as they appear in annotations:
 
@@ -42,6 +45,7 @@ class FullModel(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.place = None if config.causal else nn.Parameter(torch.empty(config.length, config.width))
         self.recursion = Recursion(TitansMAG(config), config)
         self.output = nn.Linear(config.width, config.vocabulary, bias=False)
         self.head = None if config.causal else ActHead(config)
@@ -56,6 +60,8 @@ class FullModel(nn.Module):
         y0, z0, head  Recursion.initialise, ActHead.initialise
         """
         nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(self.config.width))
+        if self.place is not None:
+            nn.init.normal_(self.place, std=1 / math.sqrt(self.config.width))
         nn.init.normal_(self.output.weight, std=0.1 / math.sqrt(self.config.width))
         self.recursion.initialise()
         if self.head is not None:
@@ -72,7 +78,10 @@ class FullModel(nn.Module):
 
         `states`, one for each call of the backbone, make the tokens continue a stream; they are replaced in place.
         """
-        x_BTD = self.embedding(tokens) * math.sqrt(self.config.width)
+        x_BTD = self.embedding(tokens)
+        if self.place is not None:
+            x_BTD = x_BTD + self.place
+        x_BTD = x_BTD * math.sqrt(self.config.width)
         latent = self.recursion(x_BTD, latent, fresh, states)
         logits_BTV = self.output(latent.y)
         q_B = logits_BTV.new_zeros(len(tokens)) if self.head is None else self.head(latent.y)
@@ -84,6 +93,6 @@ class FullModel(nn.Module):
 
 
 def parameters(config: ModelConfig) -> int:
-    """How many numbers are trained: the backbone's, embedding and output, and the head's."""
-    head = 0 if config.causal else config.width + 1
-    return backbone(config) + 2 * config.vocabulary * config.width + head
+    """How many numbers are trained: the backbone's; embedding and output; unless causal, the places and the head's."""
+    board = 0 if config.causal else (config.length + 1) * config.width + 1
+    return backbone(config) + 2 * config.vocabulary * config.width + board
