@@ -1,23 +1,28 @@
 """The rendered long-term memory against titans-pytorch, and in the limit in which it is the gated delta rule."""
 
 import importlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 from rendering import render
-from titans_pytorch import NeuralMemory
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen3_next.modeling_qwen3_next import torch_recurrent_gated_delta_rule
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it scripts a function
+    from titans_pytorch import NeuralMemory
 
 SAMPLES, LENGTH, CHANNELS, HIDDEN = 2, 12, 6, 10
 SIZES = {"vocabulary": 10, "length": 64, "layers": 1, "heads": 1, "hidden": 8, "window": 4, "persistent": 0}
 
 
 @pytest.fixture(scope="module")
-def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The package of a fresh render."""
     project = tmp_path_factory.mktemp("titans") / "titans-oracle"
     render(template, project, {"architecture": "trm_titans_mag", "tracker": "none"})
@@ -39,10 +44,10 @@ class Perceptron(nn.Module):
         super().__init__()
         self.up = nn.Parameter(torch.randn(HIDDEN, CHANNELS))
         self.down = nn.Parameter(torch.randn(CHANNELS, HIDDEN))
-        self.scale = nn.Parameter(torch.randn(CHANNELS))
+        self.scale = nn.Parameter(torch.randn(1, CHANNELS))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.scale * F.layer_norm(F.gelu(x @ self.up.T) @ self.down.T, (CHANNELS,), eps=1e-5)
+        return x + self.scale * F.layer_norm(F.gelu(x @ self.up.mT) @ self.down.mT, (CHANNELS,), eps=1e-5)
 
 
 def theirs(chunk: int, **options: object) -> NeuralMemory:
@@ -77,7 +82,7 @@ def given(ours: ModuleType, memory: NeuralMemory, x: Tensor) -> tuple[object, ob
         name: weight.repeat(SAMPLES, *[1] * (weight.ndim - 1))
         for name, weight in memory.memory_model_parameter_dict.items()
     }
-    return tokens, ours.Weights(start["up"], start["down"], start["scale"][:, None])
+    return tokens, ours.Weights(start["up"], start["down"], start["scale"])
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
@@ -124,3 +129,19 @@ def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(ours: ModuleTy
     heads = (x[:, :, None].float() for x in (q * CHANNELS**0.5, k, v, kept.log(), beta))
     expected, _ = torch_recurrent_gated_delta_rule(*heads)
     torch.testing.assert_close(torch.cat(answers, dim=1).float(), expected[:, :, 0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("causal", "checkpointing"), [(True, False), (True, True), (False, True)])
+def test_the_backbone_compiles_without_a_break(package: str, causal: bool, checkpointing: bool) -> None:
+    """Forward and backward, chunks and blocks recomputed; fullgraph makes a break an error."""
+    config = importlib.import_module(f"{package}.config").ModelConfig(
+        **SIZES | {"persistent": 2}, width=8, expansion=2, chunk=4, causal=causal, activation_checkpointing=checkpointing
+    )
+    torch.manual_seed(0)
+    model = importlib.import_module(f"{package}.model.titans_mag").TitansMAG(config).double()
+    x, found = torch.randn(2, 9, 8, dtype=torch.float64), []
+    for network in (model, torch.compile(model, fullgraph=True, backend="aot_eager")):
+        y = network(x)
+        found.append([y, *torch.autograd.grad((y * torch.linspace(-1, 1, 8)).sum(), list(model.parameters()))])
+    for plain, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-11)

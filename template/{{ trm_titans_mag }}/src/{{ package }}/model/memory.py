@@ -39,6 +39,9 @@ from ..config import ModelConfig
 
 EPSILON = 1e-5
 """Added to the variance in the memory's norm."""
+VANISHING = -30.0
+"""ln of the factor below which what is left of the past counts as nothing. No sum in float32 notices it, and products
+of such factors would be denormal numbers, which slow a CPU down."""
 
 
 class Weights(NamedTuple):
@@ -135,20 +138,25 @@ def gradients(memory: Weights, k_GTC: Float[Tensor, "G T C"], v_GTC: Float[Tenso
     return Gradients(hidden_GTE, (down_GTC @ memory.down) * slope_GTE, down_GTC, error_GTC * normed_GTC)
 
 
+def left(log: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The factor with that logarithm, 0 where it vanishes."""
+    return log.masked_fill(log < VANISHING, -math.inf).exp()
+
+
 def decay(log_GT: Float[Tensor, "G T"]) -> Float[Tensor, "G T T"]:
     """The product of the factors after s up to t, in row t and column s; 0 where s > t."""
     total_GT = log_GT.cumsum(dim=1)
     later_TT = torch.ones(log_GT.shape[1], log_GT.shape[1], dtype=torch.bool, device=log_GT.device).triu(1)
-    return (total_GT[:, :, None] - total_GT[:, None]).masked_fill(later_TT, -math.inf).exp()
+    return left((total_GT[:, :, None] - total_GT[:, None]).masked_fill(later_TT, -math.inf))
 
 
 def mixing(tokens: Tokens, rows: slice) -> Mixing:
     """The unrolled recurrences: S_t weighs u_s by eta's decay, and M_t weighs S_r by (1 - alpha)'s."""
     memory_GRT, surprise_GTT = decay(tokens.log_kept)[:, rows], decay(tokens.log_eta)
-    surprise_kept_GT1 = tokens.log_eta.cumsum(dim=1).exp()[..., None]
+    surprise_kept_GT1 = left(tokens.log_eta.cumsum(dim=1))[..., None]
     theta_G1T = tokens.theta[:, None]
     return Mixing(
-        kept=tokens.log_kept.cumsum(dim=1).exp()[:, rows, None],
+        kept=left(tokens.log_kept.cumsum(dim=1))[:, rows, None],
         carried=memory_GRT @ surprise_kept_GT1,
         written=(memory_GRT @ surprise_GTT) * theta_G1T,
         surprise_kept=surprise_kept_GT1[:, -1:],
