@@ -58,7 +58,8 @@ class TrainingPuzzles(Puzzles):
 
     def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
         """As of the others; `backtracks` are those of the puzzle as it is kept."""
-        return batch(*varied((self.puzzle[indices], self.solution[indices]), noise), self.backtracks[indices])
+        puzzle, solution = varied((self.puzzle[indices], self.solution[indices]), noise)
+        return batch(puzzle, solution, self.backtracks[indices])
 
 
 def batch(puzzle: np.ndarray, solution: np.ndarray, backtracks: np.ndarray) -> Batch:
@@ -244,4 +245,4 @@ def guesses(puzzle: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         "naked and hidden singles": propagate(start),
     }
     for name, left in methods.items():
-        yield name, drawn(left.candidates.reshape(puzzle.shape[1], -1), noise).T + 1
+        yield name, drawn(left.candidates, noise).T + 1
