@@ -24,7 +24,9 @@ class Settled(NamedTuple):
 
     candidates: np.ndarray
     dead: np.ndarray
-    """(N,), whether the board has no solution."""
+    """(N,), whether the rules found that the board has no solution."""
+    rounds: np.ndarray
+    """(N,), how often they removed something, each time at all cells at once."""
 
 
 class Solved(NamedTuple):
@@ -82,8 +84,8 @@ def tally(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return once, twice
 
 
-def narrowed(x: np.ndarray, hidden: bool) -> Settled:
-    """Both rules once, at all cells of all boards.
+def narrowed(x: np.ndarray, hidden: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Both rules once, at all cells of all boards: what they leave, and where there is no solution.
 
     Naked singles: a cell's only candidate leaves the other cells of its units. Hidden singles: a digit with only one
     place in a unit takes it.
@@ -100,21 +102,21 @@ def narrowed(x: np.ndarray, hidden: bool) -> Settled:
         only = left & (once[row] | once[column] | once[box])
         dead |= (only & (only - np.uint16(1)) != 0).any(0)
         left = np.where(only, only, left)
-    return Settled(left, dead | (left == 0).any(0))
+    return left, dead | (left == 0).any(0)
 
 
 def propagate(candidates: np.ndarray, hidden: bool = True) -> Settled:
     """Apply the rules until they remove nothing more; without `hidden`, naked singles alone."""
-    result, dead = candidates.copy(), np.zeros(candidates.shape[-1], dtype=bool)
-    active, x = np.arange(candidates.shape[-1]), candidates
+    active, x = np.arange(candidates.shape[1]), candidates
+    result = Settled(candidates.copy(), np.zeros(len(active), dtype=bool), np.zeros(len(active), dtype=np.int64))
     while len(active):
-        after = narrowed(x, hidden)
-        moving = (after.candidates != x).any(0) & ~after.dead
-        settled = ~moving
-        dead[active[settled]] = after.dead[settled]
-        result[:, active[settled]] = after.candidates[:, settled]
-        active, x = active[moving], after.candidates[:, moving]
-    return Settled(result, dead)
+        after, dead = narrowed(x, hidden)
+        moving = (after != x).any(0) & ~dead
+        result.dead[active[dead]] = True
+        result.candidates[:, active[~moving]] = after[:, ~moving]
+        result.rounds[active[moving]] += 1
+        active, x = active[moving], after[:, moving]
+    return result
 
 
 def search(candidates: np.ndarray, most: int = 2) -> Solved:
@@ -130,7 +132,7 @@ def search(candidates: np.ndarray, most: int = 2) -> Solved:
     while stack:
         x, owners = top(stack)
         wanted = counts[owners] < most
-        (x, dead), owners = propagate(x[:, wanted]), owners[wanted]
+        (x, dead, _), owners = propagate(x[:, wanted]), owners[wanted]
         np.add.at(backtracks, owners[dead], 1)
         solved = ~dead & (BITS[x] == 1).all(0)
         solutions[owners[solved]] = digits(x[:, solved])
@@ -196,7 +198,7 @@ def grids(side: int, count: int, noise: np.random.Generator) -> np.ndarray:
     x = blank = candidates(np.zeros((count, side * side), dtype=np.uint8))
     while len(found) < count:
         cells, masks = fewest(x)
-        x, dead = propagate(placed(x, cells, drawn(masks, noise)))
+        x, dead, _ = propagate(placed(x, cells, drawn(masks, noise)))
         solved = ~dead & (BITS[x] == 1).all(0)
         found = np.concatenate((found, digits(x[:, solved])))
         x = np.concatenate((x[:, ~dead & ~solved], blank[:, : int(dead.sum())]), 1)
