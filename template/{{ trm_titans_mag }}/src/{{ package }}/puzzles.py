@@ -33,38 +33,49 @@ from .symmetry import canonical, varied
 CACHE = Path(".cache")
 FEWEST = {4: 4, 9: 17}
 """Clues that a puzzle with one solution has at least (McGuire, Tugemann & Civario 2014)."""
-BLOCK = 512
+BLOCK = 1024
 """Puzzles that are made together."""
 PATIENCE = 5.0
 """Seconds between two lines that say how far the making is."""
 
 
 class Puzzles:
-    """One split: `puzzle` and `solution`, (n, cells), 0 for a blank; `backtracks`, (n,), says how hard a puzzle is."""
+    """One split: `puzzle` and `solution` are (n, cells), 0 where a cell is blank.
+
+    How hard a puzzle is, say `backtracks`, (n,), the guesses that a solver has to take back, and `rounds`, (n,), how
+    often it applies the rules to all cells before its first guess. All 4 x 4 puzzles do without guesses.
+    """
 
     def __init__(self, rows: np.ndarray) -> None:
-        self.puzzle, self.solution, self.backtracks = rows["puzzle"], rows["solution"], rows["backtracks"]
+        self.puzzle, self.solution = rows["puzzle"], rows["solution"]
+        self.backtracks, self.rounds = rows["backtracks"], rows["rounds"]
 
     def __len__(self) -> int:
         return len(self.puzzle)
 
     def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
-        """`puzzle` and `solution`: (B, cells), int64; `backtracks`: (B,), int64."""
-        return batch(self.puzzle[indices], self.solution[indices], self.backtracks[indices])
+        """`puzzle` and `solution`: (B, cells), int64; `backtracks` and `rounds`: (B,), int64."""
+        boards = (self.puzzle[indices], self.solution[indices])
+        puzzle, solution = self.shown(boards, noise)
+        values = {
+            "puzzle": puzzle,
+            "solution": solution,
+            "backtracks": self.backtracks[indices],
+            "rounds": self.rounds[indices],
+        }
+        return {name: torch.from_numpy(value.astype(np.int64)) for name, value in values.items()}
+
+    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """The boards as they are drawn: as they are."""
+        return boards
 
 
 class TrainingPuzzles(Puzzles):
     """The training split as it is drawn: under another symmetry each time."""
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
-        """As of the others; `backtracks` are those of the puzzle as it is kept."""
-        return batch(*varied((self.puzzle[indices], self.solution[indices]), noise), self.backtracks[indices])
-
-
-def batch(puzzle: np.ndarray, solution: np.ndarray, backtracks: np.ndarray) -> Batch:
-    """Tensors of int64."""
-    values = {"puzzle": puzzle, "solution": solution, "backtracks": backtracks}
-    return {name: torch.from_numpy(value.astype(np.int64)) for name, value in values.items()}
+    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """The boards under a symmetry, one for each puzzle; how hard it is, is said of the puzzle as it is kept."""
+        return varied(boards, noise)
 
 
 class Sudoku(NamedTuple):
@@ -192,14 +203,14 @@ def all_small(count: int, clues: tuple[int, ...], seed: int) -> np.ndarray:
             f"{count} puzzles: only {len(every)} with these clues are different up to symmetry, ask for those"
         )
     noise = np.random.default_rng(key(seed, "sudoku", 4))
-    solutions, puzzles = shown(every[noise.permutation(len(every))[:count]])
+    solutions, puzzles = boards_of(every[noise.permutation(len(every))[:count]])
     puzzles, solutions = varied((puzzles, solutions), noise)
     return described(puzzles, solutions)
 
 
 def with_a_clue_less(forms: np.ndarray) -> np.ndarray:
     """The forms of the puzzles with one solution that have a clue less than one of these."""
-    solutions, puzzles = shown(forms)
+    solutions, puzzles = boards_of(forms)
     row, cell = np.nonzero(puzzles)
     solutions, puzzles = solutions[row], puzzles[row]
     puzzles[np.arange(len(cell)), cell] = 0
@@ -207,19 +218,19 @@ def with_a_clue_less(forms: np.ndarray) -> np.ndarray:
     return np.unique(canonical(solutions[sole], puzzles[sole]), axis=0)
 
 
-def shown(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def boards_of(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solutions and puzzles that have these forms."""
     grid, clue = np.split(forms, 2, axis=1)
     return grid + np.uint8(1), (grid + np.uint8(1)) * clue
 
 
 def described(puzzles: np.ndarray, solutions: np.ndarray) -> np.ndarray:
-    """Puzzles with their solutions, how often a solver has to go back, and their forms under symmetry, one a row."""
-    cells = puzzles.shape[1]
-    fields = [("puzzle", "u1", cells), ("solution", "u1", cells), ("backtracks", "<u4"), ("form", "u1", 2 * cells)]
-    rows = np.empty(len(puzzles), dtype=fields)
-    rows["puzzle"], rows["solution"] = puzzles, solutions
-    rows["backtracks"], rows["form"] = search(candidates(puzzles)).backtracks, canonical(solutions, puzzles)
+    """Puzzles with their solutions, how hard they are, and their forms under symmetry, one a row."""
+    cells, start = puzzles.shape[1], candidates(puzzles)
+    boards = [("puzzle", "u1", cells), ("solution", "u1", cells), ("form", "u1", 2 * cells)]
+    rows = np.empty(len(puzzles), dtype=[*boards, ("backtracks", "<u4"), ("rounds", "<u4")])
+    rows["puzzle"], rows["solution"], rows["form"] = puzzles, solutions, canonical(solutions, puzzles)
+    rows["backtracks"], rows["rounds"] = search(start).backtracks, propagate(start).rounds
     return rows
 
 
@@ -239,9 +250,9 @@ def guesses(puzzle: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """The boards as simple methods complete them."""
     start, noise = candidates(puzzle), np.random.default_rng(0)
     methods = {
-        "random digit that no clue forbids": narrowed(start, hidden=False),
-        "naked singles": propagate(start, hidden=False),
-        "naked and hidden singles": propagate(start),
+        "random digit that no clue forbids": narrowed(start, hidden=False)[0],
+        "naked singles": propagate(start, hidden=False).candidates,
+        "naked and hidden singles": propagate(start).candidates,
     }
     for name, left in methods.items():
-        yield name, drawn(left.candidates.reshape(puzzle.shape[1], -1), noise).T + 1
+        yield name, drawn(left, noise).T + 1

@@ -2,10 +2,10 @@
 
 A board has `side` digits (4 or 9) in rows, columns and boxes of sqrt(side) x sqrt(side) cells. Outside of this module
 boards are (N, cells), 0 where a cell is blank. Inside, bit d of a cell's candidates says that it may hold digit d + 1,
-and candidates are (side, side, N): with the boards along the last axis, NumPy takes each step for all of them.
+and candidates are (cells, N): with the boards along the last axis, NumPy takes each step for all of them.
 """
 
-from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,9 @@ class Settled(NamedTuple):
 
     candidates: np.ndarray
     dead: np.ndarray
-    """(N,), whether the board has no solution."""
+    """(N,), whether the rules found that the board has no solution."""
+    rounds: np.ndarray
+    """(N,), how often they removed something, each time at all cells at once."""
 
 
 class Solved(NamedTuple):
@@ -51,34 +53,30 @@ def side_of(boards: np.ndarray) -> int:
 
 
 def candidates(boards: np.ndarray) -> np.ndarray:
-    """(side, side, N): one candidate where a clue stands, and all where a cell is blank."""
+    """(cells, N): one candidate where a clue stands, and all where a cell is blank."""
     side = side_of(boards)
     masks = np.array([2**side - 1, *(1 << digit for digit in range(side))], dtype=np.uint16)
-    return masks[boards.T].reshape(side, side, len(boards))
+    return masks[boards.T]
 
 
 def digits(candidates: np.ndarray) -> np.ndarray:
     """(N, cells): the digit of each cell that has one candidate, and 0 elsewhere."""
-    side = len(candidates)
-    meaning = np.zeros(2**side, dtype=np.uint8)
-    meaning[1 << np.arange(side)] = np.arange(1, side + 1)
-    return meaning[candidates.reshape(side * side, -1)].T
+    meaning = np.zeros(2**9, dtype=np.uint8)
+    meaning[1 << np.arange(9)] = np.arange(1, 10)
+    return meaning[candidates.T]
 
 
-def kinds(x: np.ndarray) -> Iterator[tuple[list[np.ndarray], tuple[slice | None, ...]]]:
-    """Rows, columns and boxes of (n, n, n, n, N), which is (band, row, stack, column, N).
-
-    Of each kind, the cells that its units have in the same place, and the index that spreads units over their cells.
-    """
-    n, every = len(x), slice(None)
-    places = [(i, j) for i in range(n) for j in range(n)]
-    yield [x[:, :, i, j] for i, j in places], (every, every, None, None)
-    yield [x[i, j] for i, j in places], (None, None, every, every)
-    yield [x[:, i, :, j] for i, j in places], (every, None, every, None)
+@cache
+def units(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The cells of each row, column and box, (side, 3 x side), and the row, column and box of each cell, (3, cells)."""
+    n, cells = round(side**0.5), np.arange(side * side)
+    row, column = np.divmod(cells, side)
+    of = np.stack((row, side + column, 2 * side + row // n * n + column // n))
+    return np.stack([cells[(of == unit).any(0)] for unit in range(3 * side)], 1), of
 
 
-def tally(cells: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The digits that at least one, and at least two, of a unit's cells may hold."""
+def tally(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The digits that at least one, and at least two, of a unit's cells may hold; `cells` is (side, units, N)."""
     once, twice = cells[0].copy(), np.zeros_like(cells[0])
     for cell in cells[1:]:
         twice |= once & cell
@@ -86,44 +84,39 @@ def tally(cells: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return once, twice
 
 
-def narrowed(candidates: np.ndarray, hidden: bool) -> Settled:
-    """Both rules once, at all cells of all boards.
+def narrowed(x: np.ndarray, hidden: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Both rules once, at all cells of all boards: what they leave, and where there is no solution.
 
     Naked singles: a cell's only candidate leaves the other cells of its units. Hidden singles: a digit with only one
     place in a unit takes it.
     """
-    side = len(candidates)
-    n, every = round(side**0.5), np.uint16(2**side - 1)
-    x = candidates.reshape(n, n, n, n, -1)
+    places, (row, column, box) = units(side_of(x.T))
     single = np.where(x & (x - np.uint16(1)), np.uint16(0), x)
-    taken, only = np.zeros_like(x), np.zeros_like(x)
-    dead = np.zeros(x.shape[-1], dtype=bool)
-    for (singles, spread), (cells, _) in zip(kinds(single), kinds(x), strict=True):
-        fixed, twice = tally(singles)
-        dead |= (twice != 0).any((0, 1))
-        taken |= fixed[spread]
-        if hidden:
-            once, twice = tally(cells)
-            dead |= (once != every).any((0, 1))
-            only |= (once & ~twice)[spread]
-    x = np.where(single, x, x & ~taken)
-    only &= x
-    dead |= (x == 0).any((0, 1, 2, 3)) | (only & (only - np.uint16(1)) != 0).any((0, 1, 2, 3))
-    return Settled(np.where(only, only, x).reshape(candidates.shape), dead)
+    once, twice = tally(single[places])
+    dead = (twice != 0).any(0)
+    left = np.where(single, x, x & ~(once[row] | once[column] | once[box]))
+    if hidden:
+        once, twice = tally(x[places])
+        dead |= (once != 2 ** len(places) - 1).any(0)
+        once &= ~twice
+        only = left & (once[row] | once[column] | once[box])
+        dead |= (only & (only - np.uint16(1)) != 0).any(0)
+        left = np.where(only, only, left)
+    return left, dead | (left == 0).any(0)
 
 
 def propagate(candidates: np.ndarray, hidden: bool = True) -> Settled:
     """Apply the rules until they remove nothing more; without `hidden`, naked singles alone."""
-    result, dead = candidates.copy(), np.zeros(candidates.shape[-1], dtype=bool)
-    active, x = np.arange(candidates.shape[-1]), candidates
+    active, x = np.arange(candidates.shape[1]), candidates
+    result = Settled(candidates.copy(), np.zeros(len(active), dtype=bool), np.zeros(len(active), dtype=np.int64))
     while len(active):
-        after = narrowed(x, hidden)
-        moving = (after.candidates != x).any((0, 1)) & ~after.dead
-        settled = ~moving
-        dead[active[settled]] = after.dead[settled]
-        result[..., active[settled]] = after.candidates[..., settled]
-        active, x = active[moving], after.candidates[..., moving]
-    return Settled(result, dead)
+        after, dead = narrowed(x, hidden)
+        moving = (after != x).any(0) & ~dead
+        result.dead[active[dead]] = True
+        result.candidates[:, active[~moving]] = after[:, ~moving]
+        result.rounds[active[moving]] += 1
+        active, x = active[moving], after[:, moving]
+    return result
 
 
 def search(candidates: np.ndarray, most: int = 2) -> Solved:
@@ -132,22 +125,21 @@ def search(candidates: np.ndarray, most: int = 2) -> Solved:
     A board is searched until nothing is left to try or `most` solutions are found. With one solution its backtracks
     are thus those of the proof that there is no other, whatever the order of guesses; that of cells breaks ties.
     """
-    side, boards = len(candidates), candidates.shape[-1]
-    solutions = np.zeros((boards, side * side), dtype=np.uint8)
+    cells, boards = candidates.shape
+    solutions = np.zeros((boards, cells), dtype=np.uint8)
     counts, backtracks = np.zeros((2, boards), dtype=np.int64)
     stack = [(candidates, np.arange(boards))]
     while stack:
         x, owners = top(stack)
         wanted = counts[owners] < most
-        x, dead = propagate(x[..., wanted])
-        owners = owners[wanted]
+        (x, dead, _), owners = propagate(x[:, wanted]), owners[wanted]
         np.add.at(backtracks, owners[dead], 1)
-        solved = ~dead & (BITS[x] == 1).all((0, 1))
-        solutions[owners[solved]] = digits(x[..., solved])
+        solved = ~dead & (BITS[x] == 1).all(0)
+        solutions[owners[solved]] = digits(x[:, solved])
         np.add.at(counts, owners[solved], 1)
         unsure = ~dead & ~solved
         if unsure.any():
-            stack.append(branches(x[..., unsure], owners[unsure]))
+            stack.append(branches(x[:, unsure], owners[unsure]))
     return Solved(solutions, counts, backtracks)
 
 
@@ -157,39 +149,37 @@ Boards = tuple[np.ndarray, np.ndarray]
 
 def top(stack: list[Boards]) -> Boards:
     """The last boards of the stack, about CHUNK of them, which leave it."""
-    taken, count = [], 0
+    taken: list[Boards] = []
+    count = 0
     while stack and count < CHUNK:
         x, owners = stack.pop()
         if count + len(owners) > CHUNK:
             rest = count + len(owners) - CHUNK
-            stack.append((x[..., :rest], owners[:rest]))
-            x, owners = x[..., rest:], owners[rest:]
+            stack.append((x[:, :rest], owners[:rest]))
+            x, owners = x[:, rest:], owners[rest:]
         taken.append((x, owners))
         count += len(owners)
-    boards, owners = zip(*taken, strict=True)
-    return np.concatenate(boards, -1), np.concatenate(owners)
+    return np.concatenate([x for x, _ in taken], 1), np.concatenate([owners for _, owners in taken])
 
 
 def branches(x: np.ndarray, owners: np.ndarray) -> Boards:
     """Each board once for every candidate of the first cell that has the fewest, with that candidate alone."""
-    side = len(x)
     cells, masks = fewest(x)
-    digit, board = np.nonzero(masks >> np.arange(side)[:, None] & 1)
-    return placed(x[..., board], cells[board], digit), owners[board]
+    digit, board = np.nonzero(masks >> np.arange(max(SIDES))[:, None] & 1)
+    return placed(x[:, board], cells[board], digit), owners[board]
 
 
 def fewest(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each board, the first cell with the fewest candidates but more than one, and these."""
-    cells = x.reshape(-1, x.shape[-1])
-    counts = BITS[cells]
+    counts = BITS[x]
     cell = np.where(counts > 1, counts, 99).argmin(0)
-    return cell, cells[cell, np.arange(len(cell))]
+    return cell, x[cell, np.arange(len(cell))]
 
 
 def placed(x: np.ndarray, cells: np.ndarray, digit: np.ndarray) -> np.ndarray:
     """The candidates, in which each board has a digit (from 0 on) in a cell."""
     after = x.copy()
-    after.reshape(-1, len(cells))[cells, np.arange(len(cells))] = np.uint16(1) << digit.astype(np.uint16)
+    after[cells, np.arange(len(cells))] = np.uint16(1) << digit.astype(np.uint16)
     return after
 
 
@@ -208,10 +198,10 @@ def grids(side: int, count: int, noise: np.random.Generator) -> np.ndarray:
     x = blank = candidates(np.zeros((count, side * side), dtype=np.uint8))
     while len(found) < count:
         cells, masks = fewest(x)
-        x, dead = propagate(placed(x, cells, drawn(masks, noise)))
-        solved = ~dead & (BITS[x] == 1).all((0, 1))
-        found = np.concatenate((found, digits(x[..., solved])))
-        x = np.concatenate((x[..., ~dead & ~solved], blank[..., : int(dead.sum())]), -1)
+        x, dead, _ = propagate(placed(x, cells, drawn(masks, noise)))
+        solved = ~dead & (BITS[x] == 1).all(0)
+        found = np.concatenate((found, digits(x[:, solved])))
+        x = np.concatenate((x[:, ~dead & ~solved], blank[:, : int(dead.sum())]), 1)
     return found
 
 
@@ -226,9 +216,9 @@ def carved(solutions: np.ndarray, clues: np.ndarray, noise: np.random.Generator)
     for turn in range(cells):
         rows = np.flatnonzero(left > clues)
         cell = order[rows, turn]
-        tried = candidates(boards[rows]).reshape(cells, -1)
+        tried = candidates(boards[rows])
         tried[cell, np.arange(len(rows))] ^= np.uint16(2**side - 1)  # every digit but the one that stands there
-        spare = search(tried.reshape(side, side, -1), most=1).counts == 0
+        spare = search(tried, most=1).counts == 0
         boards[rows[spare], cell[spare]] = 0
         left[rows] -= spare
     return boards

@@ -91,7 +91,8 @@ def choices(grids: np.ndarray) -> Choices:
     grid, pair = np.nonzero((kinds == chosen[:, None]).reshape(len(grids), -1))
     found = [ways[code] for code in which.reshape(len(grids), -1)[grid, pair]]
     times = [len(way) for way in found]
-    return Choices(*(np.repeat(value, times) for value in (grid, first[pair], second[pair])), np.concatenate(found))
+    grid, first, second = (np.repeat(value, times) for value in (grid, first[pair], second[pair]))
+    return Choices(grid, first, second, np.concatenate(found))
 
 
 def neighbours(side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,8 +119,8 @@ def classes(side: int, codes: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]
             smallest = int(turned(side, code).min())
             members = turned(side, smallest)
             order = members.argsort(kind="stable")
-            found, starts = np.unique(members[order], return_index=True)
-            back = np.split(inverse[order], starts[1:])
+            found = np.unique(members)
+            back = inverse[order].reshape(len(found), -1)  # as many ways lead to each
             known |= {member: (smallest, way) for member, way in zip(found.tolist(), back, strict=True)}
     return np.array([known[code][0] for code in codes.tolist()]), [known[code][1] for code in codes.tolist()]
 
