@@ -72,6 +72,8 @@ class Observations:
     trials: dict[float, float] = field(default_factory=dict)
     """Loss at the end of short runs, by their learning rate."""
     labels: Labels | None = None
+    faults: list[Finding] = field(default_factory=list)
+    """What the task itself finds wrong on the validation split."""
     shifts: list[Shift] = field(default_factory=list)
     """Training against validation split."""
     data_share: float | None = None

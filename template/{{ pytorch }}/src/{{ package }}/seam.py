@@ -53,6 +53,15 @@ class Metric(NamedTuple):
     document. Then the groups are what is independent, and is drawn again for an interval."""
 
 
+class Fault(NamedTuple):
+    """Something that is wrong with a trained model."""
+
+    name: str
+    evidence: list[str]
+    """The figures that show it."""
+    remedy: list[str]
+
+
 @runtime_checkable
 class Examples(Protocol):
     """One split of the data."""
@@ -135,6 +144,10 @@ class Task:
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
         """The figures of merit. The first decides which checkpoint is the best."""
         raise NotImplementedError
+
+    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
+        """What is wrong with a model that has these records, as far as nobody but this task can tell."""
+        return []
 
     def floors(self, split: str) -> dict[str, float]:
         """What simple methods, fitted to the training split, reach on a split, in the first metric."""

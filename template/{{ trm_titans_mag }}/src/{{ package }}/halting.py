@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .seam import Metric
+from .seam import Fault, Metric
 
 
 def steps_taken(q: Float[Tensor, "n N"]) -> Int[Tensor, "n"]:
@@ -52,6 +52,22 @@ def metrics(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"], difficulty: Ten
         "steps_deviation": Metric(steps.double().std(correction=0).item(), None, higher_is_better=True),
         "steps_by_difficulty": better(rank_correlation(steps, difficulty)),
     }
+
+
+def collapsed(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"]) -> list[Fault]:
+    """Whether all examples halt after the same step, though not all need it: a model that knows little may go on."""
+    steps, most = steps_taken(q), right.shape[1]
+    taken = int(steps[0])
+    done = right[:, : most - 1].any(1).double().mean().item()
+    if most == 1 or len(steps.unique()) > 1 or (taken == most and done < 0.5):
+        return []
+    shares = right.double().mean(0)
+    evidence = [
+        f"each of {len(steps)} examples halts after step {taken} of {most}",
+        f"right after step {taken}: {shares[taken - 1]:.1%}; after all: {shares[-1]:.1%}; before the last: {done:.1%}",
+    ]
+    remedy = ["--model.halt-bias -5", "--model.ponder 0.01 and --model.information 0.01, or more"]
+    return [Fault("halting has collapsed", evidence, remedy)]
 
 
 def better(values: Float[Tensor, "n"]) -> Metric:

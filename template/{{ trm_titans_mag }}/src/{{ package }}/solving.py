@@ -10,19 +10,18 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import halting, puzzles, sudoku
+from . import halting, puzzles
 from .boards import beside, draw
 from .config import ModelConfig, Sudoku
 from .leakage import Leakage
 from .model import Latent, Prediction
 from .model.act_head import information, ponder
 from .puzzles import Puzzles
-from .seam import Batch, Context, Metric, Output
+from .seam import Batch, Context, Fault, Metric, Output
 from .task import Recursive, matters, stablemax_cross_entropy
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class Solving(Recursive):
             "q": torch.stack([found.q.float() for found in steps], dim=1),
             "nats": nats,
             "backtracks": batch["backtracks"],
-            "rounds": torch.from_numpy(rounds(batch["puzzle"].cpu().numpy())),
+            "rounds": batch["rounds"],
         }
         return {name: value.cpu() for name, value in found.items()}
 
@@ -163,6 +162,9 @@ class Solving(Recursive):
         for _ in range(self.config.supervision):
             steps.append(model(puzzle, steps[-1].latent if steps else None))
         return steps
+
+    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
+        return halting.collapsed(records["solved"], records["q"])
 
     def floors(self, split: str) -> dict[str, float]:
         """The share of boards that simple rules solve, where what they leave open is guessed."""
@@ -239,16 +241,3 @@ class Solving(Recursive):
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         return matters(model, batch["puzzle"])
-
-
-def rounds(boards: np.ndarray) -> np.ndarray:
-    """How often the rule of naked singles must be applied to (N, cells) before it says nothing more."""
-    x = sudoku.candidates(boards)
-    count = np.zeros(len(boards), dtype=np.int64)
-    while True:
-        after = sudoku.narrowed(x, hidden=False).candidates
-        moved = (after != x).any((0, 1))
-        if not moved.any():
-            return count
-        count += moved
-        x = after
