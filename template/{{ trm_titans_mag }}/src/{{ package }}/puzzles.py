@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +86,6 @@ class Sudoku(NamedTuple):
     """What the splits share: nothing, unless the grouping is changed."""
 
 
-@cache
 def prepare(side: int, count: int, clues: tuple[int, ...], seed: int) -> Sudoku:
     """`count` puzzles in all, as many for each of the numbers in `clues`; more are left where none can be spared.
 

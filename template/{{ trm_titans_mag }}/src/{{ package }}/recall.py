@@ -13,7 +13,6 @@ any other data: so no two splits share their pairs, in whatever order they stand
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -181,7 +180,6 @@ class Recalls(NamedTuple):
     """What the splits share: nothing, unless they are drawn otherwise."""
 
 
-@cache
 def prepare(shape: Shape, count: int, seed: int) -> Recalls:
     """`count` examples in all, a tenth of them in each held-out split.
 
