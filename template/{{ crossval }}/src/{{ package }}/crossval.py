@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import _lru_cache_wrapper
 from pathlib import Path
 
+from . import data
 from .config import Config
 from .errors import Problem
 from .experiments import estimate, measured, trained
@@ -78,8 +79,7 @@ class CrossValidation:
 
 
 def forget() -> None:
-    """Empty the caches of this project's modules, which hold the data as they were divided before."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(f"{__package__}.")]
-    for value in [value for module in modules for value in vars(module).values()]:
+    """Empty the caches of data.py, which hold the data as they were divided before."""
+    for value in vars(data).values():
         if isinstance(value, _lru_cache_wrapper):
             value.cache_clear()
