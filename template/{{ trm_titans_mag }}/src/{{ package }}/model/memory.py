@@ -40,8 +40,8 @@ from ..config import ModelConfig
 EPSILON = 1e-5
 """Added to the variance in the memory's norm."""
 STEP = 2.0
-"""What the steps of a chunk, all taken at one memory, sum to at most, with what momentum adds to them. With random keys,
-alike or not, in chunks of 4 to 64, every memory stayed in bounds at 2, not all did at 4, and few at 8."""
+"""What the steps of a chunk, all taken at one memory, sum to at most, with what momentum adds to them. With random
+keys, alike or not, in chunks of 4 to 64, every memory stayed in bounds at 2, not all did at 4, and few at 8."""
 VANISHING = -30.0
 """ln of the factor below which what is left of the past counts as nothing. No sum in float32 notices it, and products
 of such factors would be denormal numbers, which slow a CPU down."""
