@@ -31,8 +31,8 @@ from torch.utils.checkpoint import checkpoint
 from ..config import ModelConfig
 from .memory import MemoryState, NeuralMemory, pieces, wide
 
-ETA, THETA, ALPHA = 0.0, -2.0, -6.0
-"""Biases of the rates at the start: half of the surprise stays, a step of about 0.1, and 0.25 % are forgotten."""
+THETA, ETA, ALPHA = 0.0, 0.0, -6.0
+"""Biases of the rates at the start: half of the largest step, half of the surprise stays, and 0.25 % are forgotten."""
 
 
 @dataclass
