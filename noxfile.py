@@ -36,6 +36,7 @@ ORACLES = [
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",
+    "tests/test_sudoku.py",
     "tests/test_sweeps.py",
     "tests/test_walk.py",
     "tests/test_windows.py",

@@ -166,6 +166,7 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
         floors=task.floors("validation"),
         layers=layers,
         labels=labels,
+        faults=[Finding(*fault) for fault in task.faults(records[1])],
         shifts=shifts(*samples),
         data_share=data_share,
     )

@@ -74,6 +74,8 @@ class Observations:
     """Loss at the end of short runs, by their learning rate."""
     leakage: Leakage | None = None
     labels: Labels | None = None
+    faults: list[Finding] = field(default_factory=list)
+    """What the task itself finds wrong on the validation split."""
     shifts: list[Shift] = field(default_factory=list)
     """Training against validation split."""
     data_share: float | None = None

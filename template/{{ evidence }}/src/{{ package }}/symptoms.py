@@ -52,7 +52,7 @@ def judge(seen: Observations) -> list[Finding]:
         shifted,
         waits,
     )
-    return [finding for judgement in judgements if (finding := judgement(seen))]
+    return [finding for judgement in judgements if (finding := judgement(seen))] + seen.faults
 
 
 def wants_trials(seen: Observations) -> bool:

@@ -166,7 +166,7 @@ def extremes(subject: Subject) -> str:
 
 def derivative(subject: Subject) -> str:
     """In float64, the gradient along a random direction equals the central difference."""
-    model = copy.deepcopy(subject.model).cpu().double()
+    model = subject.task.uncut(copy.deepcopy(subject.model).cpu().double())
     batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
     batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
     reseed(subject.seed)

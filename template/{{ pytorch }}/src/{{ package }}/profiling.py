@@ -188,7 +188,8 @@ def costs(profile: Profile) -> Iterator[str]:
     yield row("forward FLOPs", f"{quantity(reached.forward_flops)}FLOP for each {unit}, {reached.source}")
     yield row("matmul peak", f"{quantity(reached.matmul_peak)}FLOP/s, measured now")
     forward, training = reached.forward_utilisation, reached.training_utilisation
-    yield row("utilisation", f"{forward:.1%} forward, {training:.1%} training, which takes 3 times the FLOPs")
+    times = f"{reached.training_factor:.3g} times the FLOPs"
+    yield row("utilisation", f"{forward:.1%} forward, {training:.1%} training, which takes {times}")
     yield row("torch.compile", comparison(profile))
 
 

@@ -35,8 +35,10 @@ def new_model(name: str, project: Path = PROJECT) -> list[Path]:
         tests / "test_skeleton.py": tests / f"test_{module}.py",
     }
     for target in sources.values():
-        if target.exists():
-            raise Problem(f"{target} exists: take another name, or delete the file first")
+        # A folder of that name would be imported in the module's place.
+        for taken in (target, target.with_suffix("")):
+            if taken.exists():
+                raise Problem(f"{taken} exists: take another name, or delete it first")
     for source, target in sources.items():
         write_atomically(target, renamed(source.read_text(encoding="utf-8"), module))
     return list(sources.values())

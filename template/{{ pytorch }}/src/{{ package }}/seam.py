@@ -66,6 +66,15 @@ class Metric(NamedTuple):
         return SHARE if self.share else ANYWHERE
 
 
+class Fault(NamedTuple):
+    """Something that is wrong with a trained model."""
+
+    name: str
+    evidence: list[str]
+    """The figures that show it."""
+    remedy: list[str]
+
+
 @runtime_checkable
 class Examples(Protocol):
     """One split of the data."""
@@ -153,6 +162,10 @@ class Task:
         """The figures of merit. The first decides which checkpoint is the best."""
         raise NotImplementedError
 
+    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
+        """What is wrong with a model that has these records, as far as nobody but this task can tell."""
+        return []
+
     def floors(self, split: str) -> dict[str, float]:
         """What simple methods, fitted to the training split, reach on a split, in the first metric."""
         raise NotImplementedError
@@ -182,6 +195,17 @@ class Task:
         A multiplication and an addition are two. A backward pass takes twice as many.
         """
         return None
+
+    def graded(self) -> float:
+        """The share of these operations that has a backward pass: 1, unless a part is computed without gradient."""
+        return 1.0
+
+    def uncut(self, model: nn.Module) -> nn.Module:
+        """The model with a gradient through everything that it computes, where training cuts it short on purpose.
+
+        `check` compares that gradient with differences of the loss.
+        """
+        return model
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         """Properties of this architecture that `check` confirms: a name and what was found.

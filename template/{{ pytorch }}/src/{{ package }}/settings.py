@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from .errors import Problem
 
@@ -98,12 +98,26 @@ def _build(kind: type[T], values: dict[str, Any]) -> T:
     hints: dict[str, Any] = get_type_hints(kind)
     fields: dict[str, Any] = {}
     for name, value in values.items():
-        hint = hints.get(name)
-        if isinstance(value, dict) and isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        hint = _dataclass_of(hints.get(name), value)
+        if hint is not None:
             fields[name] = _build(hint, value)
         else:
             fields[name] = tuple(value) if isinstance(value, list) else value
     return kind(**fields)
+
+
+def _dataclass_of(hint: Any, value: Any) -> Any:
+    """The dataclass that wrote a value, if one did: of several, the one whose first field is as it is there."""
+    kinds = [kind for kind in get_args(hint) or (hint,) if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
+    if not isinstance(value, dict) or not kinds:
+        return None
+    if len(kinds) == 1:
+        return kinds[0]
+    for kind in kinds:
+        first = dataclasses.fields(kind)[0]
+        if value.get(first.name) == first.default:
+            return kind
+    raise TypeError(f"{value} is none of {', '.join(kind.__name__ for kind in kinds)}")
 
 
 def differences(old: Any, new: Any) -> list[str]:
@@ -111,7 +125,7 @@ def differences(old: Any, new: Any) -> list[str]:
     lines = []
     for field in dataclasses.fields(old):
         a, b = getattr(old, field.name), getattr(new, field.name)
-        if dataclasses.is_dataclass(a):
+        if dataclasses.is_dataclass(a) and type(a) is type(b):
             lines += [f"{field.name}.{line}" for line in differences(a, b)]
         elif a != b:
             lines.append(f"{field.name}: {a}, not {b}")

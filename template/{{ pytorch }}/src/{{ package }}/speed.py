@@ -79,7 +79,10 @@ class Arithmetic:
     forward_utilisation: float
     """Of that peak."""
     training_utilisation: float
-    """With three times the operations: recomputed activations do not count (PaLM, arXiv:2204.02311, appendix B)."""
+    """Of that peak, too."""
+    training_factor: float
+    """What a training step computes, as a multiple of the forward pass: 3 where all of it has a gradient. What is
+    computed again does not count (PaLM, arXiv:2204.02311, appendix B)."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,9 @@ def arithmetic(probe: Probe, forward: Timing, training: Timing) -> Arithmetic:
     stated, peak = probe.task.flops(), matmul_peak(probe.device)
     flops = counted_flops(probe) if stated is None else stated
     source = "counted by PyTorch" if stated is None else "the task's formula"
-    share = flops / peak
-    return Arithmetic(flops, source, peak, share * forward.units_per_second, 3 * share * training.units_per_second)
+    share, factor = flops / peak, 1 + 2 * probe.task.graded()
+    reached = (share * forward.units_per_second, factor * share * training.units_per_second)
+    return Arithmetic(flops, source, peak, *reached, factor)
 
 
 @torch.no_grad()

@@ -1,23 +1,18 @@
-"""Language modelling: predict each next token, measured in bits per byte.
-
-Bits per byte do not depend on the tokenizer, so models with different vocabularies, n-grams and compressors can be
-compared on the same text.
-"""
+"""Language modelling: predict each next token, measured in bits per byte."""
 
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import bits
 from .config import DataConfig, ModelConfig
-from .data import END, Text, TextExamples, prepare
+from .data import Text, TextExamples, prepare
 from .floors import cached_floors
 from .leakage import Leakage
 from .model import Cache, Transformer
@@ -26,9 +21,6 @@ from .seam import Batch, Context, Metric, Output, Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SHOWN = 120
-"""Tokens of a document that a person is shown."""
 
 
 class LanguageModeling(Task):
@@ -76,41 +68,13 @@ class LanguageModeling(Task):
         return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
 
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        """Bits per byte, with documents as the independent examples, and the loss in nats per token.
-
-        The marker of a text's end costs bits and stands for no byte.
-        """
-        tokens, nats = records["tokens"].flatten().numpy(), records["nats"].flatten().double().numpy()
-        ends = tokens == self.text.tokenizer.token_to_id(END)
-        document = np.cumsum(ends) - ends
-        bits = np.bincount(document, nats) / math.log(2)
-        sizes = np.bincount(document, self.text.token_bytes()[tokens])
-        rate = bits.sum() / sizes.sum()
-        # The ratio of two sums, linearised: each document's share in it, with the ratio itself as their mean.
-        shares = rate + (bits - rate * sizes) / sizes.mean()
-        return {
-            "bits_per_byte": Metric(float(rate), torch.from_numpy(shares)),
-            "nats_per_token": Metric(float(nats.mean()), None),
-        }
+        return bits.metrics(self.text, records)
 
     def floors(self, split: str) -> dict[str, float]:
         return cached_floors(self.text, split)
 
     def picture(self, records: dict[str, Tensor]) -> "Figure":
-        """How the loss falls as more of the context is seen."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(6, 4), layout="constrained")
-        axes = figure.subplots()
-        nats = records["nats"].mean(0).numpy()
-        # Positions 1, 2, 3-4, 5-8 and so on: the more context, the less a single token of it changes.
-        edges = [0, *(2**k for k in range(len(nats).bit_length()) if 2**k < len(nats)), len(nats)]
-        means = [nats[start:stop].mean() for start, stop in pairwise(edges)]
-        axes.plot(edges[1:], means, marker="o")
-        axes.set_xscale("log", base=2)
-        axes.set(xlabel="tokens of context, at most", ylabel="nats per token", title="What the context is worth")
-        axes.grid(alpha=0.3)
-        return figure
+        return bits.picture(records)
 
     def examples(self, model: nn.Module, context: Context) -> str:
         """The beginnings of two validation documents, and how the model goes on."""
@@ -122,11 +86,7 @@ class LanguageModeling(Task):
         return "\n----\n".join(texts)
 
     def portray(self, index: int) -> str:
-        """How the document begins."""
-        tokens = self.text.tokens("validation")
-        ends = np.flatnonzero(tokens == self.text.tokenizer.token_to_id(END))
-        start, end = ([-1, *ends.tolist(), len(tokens)][index + side] for side in (0, 1))
-        return self.text.tokenizer.decode(tokens[start + 1 : min(start + 1 + SHOWN, end)].tolist())
+        return bits.beginning(self.text, index)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
