@@ -38,6 +38,7 @@ ORACLES = [
     "tests/test_statistics.py",
     "tests/test_sudoku.py",
     "tests/test_sweeps.py",
+    "tests/test_titans.py",
     "tests/test_walk.py",
     "tests/test_windows.py",
 ]
@@ -104,6 +105,7 @@ def oracles(session: nox.Session) -> None:
         "optuna",
         "scipy",
         "html5lib",
+        "titans-pytorch>=0.5.5",
     )
     session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
 

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import commands
 import language
 import loops
+import memory
 import torch
 
 ROOT = Path(__file__).parent.parent
@@ -94,6 +95,18 @@ def utilisation_rows() -> Iterator[Row]:
         yield Row(what, measured, "at least 50 %", found.training_utilisation >= 0.5)
 
 
+def memory_rows() -> Iterator[Row]:
+    """The long-term memory, forward and backward, against titans-pytorch's: first at equal mathematics."""
+    for chunk, tokens in ((1, 256), (memory.CHUNK, 1024)):
+        ours, peer = (memory.compare(name, tokens) for name in ("ours", f"{memory.PEER}{chunk}"))
+        speed, room = peer.seconds / ours.seconds, peer.peak / ours.peak
+        times = f"{1e3 * ours.seconds:.0f} ms against {1e3 * peer.seconds:.0f} ms: {speed:.1f}×"
+        sizes = f"{ours.peak / 2**20:.0f} MiB against {peer.peak / 2**20:.0f} MiB: {room:.1f}×"
+        errors = f"relative error {ours.error:.0e} against {peer.error:.0e}"
+        what = f"neural memory, forward and backward over {tokens} tokens, against {memory.PEER}{chunk}"
+        yield Row(what, f"{times}; {sizes}; {errors}", "at least 3×, and less memory", speed >= 3 and room > 1)
+
+
 def waiting_rows(folder: Path) -> Iterator[Row]:
     """What a person waits for."""
     copier, python = commands.copier_beside(), Path(sys.executable)
@@ -147,6 +160,7 @@ def main() -> None:
             lambda: step_rows("transformer_demo", "default", 30, turns),
             lambda: language_rows(turns),
             utilisation_rows,
+            memory_rows,
         ]
         if not options.quick:
             parts += [lambda: waiting_rows(folder), lambda: test_rows(projects)]

@@ -113,19 +113,21 @@ def test_gradients_at_the_first_memory_alone_are_other_mathematics(ours: ModuleT
 
 
 def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(ours: ModuleType) -> None:
-    """Written one by one, with the gradient of half the squared error at the decayed memory, as Qwen3-Next does."""
+    """W2 alone, written one by one, with the gradient of half the squared error at the decayed memory."""
     q, k, v = torch.randn(3, SAMPLES, LENGTH, CHANNELS, dtype=torch.float64)
     k = F.normalize(k, dim=-1)
     beta, kept = torch.rand(2, SAMPLES, LENGTH, dtype=torch.float64)
-    weight, answers = torch.zeros(SAMPLES, CHANNELS, CHANNELS, dtype=torch.float64), []
-    nothing = torch.full((SAMPLES, 1), -1000.0, dtype=torch.float64)
+    square, row = torch.zeros(SAMPLES, CHANNELS, CHANNELS), torch.zeros(SAMPLES, 1, CHANNELS)
+    nothing = ours.Weights(square.double(), square.double(), row.double())
+    memory, answers = nothing, []
     for t in range(LENGTH):
         now = slice(t, t + 1)
-        tokens = ours.Tokens(q[:, now], k[:, now], v[:, now], beta[:, now], nothing, kept[:, now].log())
-        mix = ours.mixing(tokens, slice(None))
-        delta = kept[:, now, None] * (tokens.k @ weight.mT) - tokens.v
-        answers.append(ours.through(tokens.q, weight, torch.zeros_like(weight), mix, delta, tokens.k))
-        weight = mix.kept * weight - (mix.written.mT * delta).mT @ tokens.k
+        no_eta = torch.full((SAMPLES, 1), -1000.0, dtype=torch.float64)
+        tokens = ours.Tokens(q[:, now], k[:, now], v[:, now], beta[:, now], no_eta, kept[:, now].log())
+        delta = kept[:, now, None] * (tokens.k @ memory.up.mT) - tokens.v
+        u = ours.Gradients(row.double(), delta, row.double(), row.double())
+        memory = ours.last_memory(memory, nothing, ours.mixing(tokens, slice(None)), u, tokens.k)
+        answers.append(tokens.q @ memory.up.mT)
     heads = (x[:, :, None].float() for x in (q * CHANNELS**0.5, k, v, kept.log(), beta))
     expected, _ = torch_recurrent_gated_delta_rule(*heads)
     torch.testing.assert_close(torch.cat(answers, dim=1).float(), expected[:, :, 0], rtol=0, atol=1e-5)
@@ -135,7 +137,12 @@ def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(ours: ModuleTy
 def test_the_backbone_compiles_without_a_break(package: str, causal: bool, checkpointing: bool) -> None:
     """Forward and backward, chunks and blocks recomputed; fullgraph makes a break an error."""
     config = importlib.import_module(f"{package}.config").ModelConfig(
-        **SIZES | {"persistent": 2}, width=8, expansion=2, chunk=4, causal=causal, activation_checkpointing=checkpointing
+        **SIZES | {"persistent": 2},
+        width=8,
+        expansion=2,
+        chunk=4,
+        causal=causal,
+        activation_checkpointing=checkpointing,
     )
     torch.manual_seed(0)
     model = importlib.import_module(f"{package}.model.titans_mag").TitansMAG(config).double()
