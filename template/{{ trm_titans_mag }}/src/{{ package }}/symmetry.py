@@ -71,8 +71,6 @@ class Choices(NamedTuple):
     grid: np.ndarray
     first: np.ndarray
     """The row that comes first, and names the digits."""
-    second: np.ndarray
-    """The row that comes second."""
     columns: np.ndarray
     """The arrangement of the columns, by its number in `lines`."""
 
@@ -91,8 +89,7 @@ def choices(grids: np.ndarray) -> Choices:
     grid, pair = np.nonzero((kinds == chosen[:, None]).reshape(len(grids), -1))
     found = [ways[code] for code in which.reshape(len(grids), -1)[grid, pair]]
     times = [len(way) for way in found]
-    grid, first, second = (np.repeat(value, times) for value in (grid, first[pair], second[pair]))
-    return Choices(grid, first, second, np.concatenate(found))
+    return Choices(np.repeat(grid, times), np.repeat(first[pair], times), np.concatenate(found))
 
 
 def neighbours(side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +144,6 @@ def arranged(grids: np.ndarray, todo: Choices) -> np.ndarray:
     names = x[row, 0, todo.first].argsort(1)
     x[:, 0] = np.take_along_axis(names, x[:, 0].reshape(len(x), -1) - 1, 1).reshape(-1, side, side)
     start = x[:, 0, :, 0].astype(np.int64)
-    place = 2 * start + 2 * side * start.reshape(-1, n, n).min(2).repeat(n, 1)
-    place[row, todo.second] = 1
+    place = start + side * start.reshape(-1, n, n).min(2).repeat(n, 1)
     order = place.argsort(1)
     return np.take_along_axis(x, order[:, None, :, None], 2).reshape(len(x), -1)
