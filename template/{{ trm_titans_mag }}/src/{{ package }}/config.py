@@ -274,31 +274,34 @@ def full() -> Config:
 
 
 def recall() -> Config:
-    """Minutes on two CPU cores: values recalled from beyond the window."""
+    """Minutes on two CPU cores: values recalled from where the attention cannot reach, two calls of a window of 4."""
     return Config(
         preset="recall",
-        data=Recall(pairs=8, gap=32, count=5000),
+        data=Recall(pairs=4, gap=24, count=20_000),
         model=ModelConfig(
-            vocabulary=64,
-            length=128,
+            vocabulary=32,
+            length=64,
             width=64,
+            layers=1,
             heads=2,
             hidden=128,
-            window=8,
-            persistent=4,
+            window=4,
+            persistent=2,
+            chunk=16,
             causal=True,
             cycles=1,
             inner=1,
         ),
         train=TrainConfig(
-            steps=1000,
+            steps=1200,
             batch=32,
             micro_batch=32,
-            learning_rate=2e-3,
+            learning_rate=4e-3,
             warmup=50,
             validate_every=200,
-            validation_batches=4,
+            validation_batches=8,
             save_every=200,
+            precision="fp32",
         ),
     )
 
