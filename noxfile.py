@@ -38,6 +38,7 @@ ORACLES = [
     "tests/test_statistics.py",
     "tests/test_sudoku.py",
     "tests/test_sweeps.py",
+    "tests/test_flagship.py",
     "tests/test_titans.py",
     "tests/test_walk.py",
     "tests/test_windows.py",

@@ -1,0 +1,45 @@
+"""The rendered recursive model as the compiler sees it, and its checks with each preset that a CPU can hold."""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from rendering import render
+
+
+@pytest.fixture(scope="module")
+def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The package of a fresh render."""
+    folder = tmp_path_factory.mktemp("flagship") / "flagship-oracle"
+    render(template, folder, {"architecture": "trm_titans_mag", "tracker": "none"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder / "src"))
+        patch.chdir(folder)
+        yield importlib.import_module("flagship_oracle")
+
+
+@pytest.mark.parametrize("preset", ["smoke", "recall"])
+def test_it_compiles_without_a_graph_break(package: ModuleType, preset: str) -> None:
+    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]().model
+    model = importlib.import_module(f"{package.__name__}.model").FullModel(config)
+    tokens = torch.randint(0, config.vocabulary, (2, config.length))
+    fresh = torch.tensor([True, False])
+    first = model(tokens)
+    expected = model(tokens, first.latent, fresh)
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(tokens, first.latent, fresh).logits, expected.logits)
+    with torch.autocast("cpu", torch.bfloat16):
+        compiled(tokens, first.latent, fresh).logits.float().square().mean().backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert [name for name in dead if not name.startswith("head")] == []
+
+
+@pytest.mark.parametrize("preset", ["smoke", "default", "recall"])
+def test_every_check_passes(package: ModuleType, preset: str) -> None:
+    check = importlib.import_module(f"{package.__name__}.check")
+    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]()
+    device = importlib.import_module(f"{package.__name__}.device").Device("cpu", False)
+    assert [finding for finding in check.run(config, device) if not finding.passed] == []
