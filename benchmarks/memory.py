@@ -1,8 +1,8 @@
 """Forward and backward of the long-term memory against titans-pytorch, at the same shapes: time, peak memory, accuracy.
 
 The peer writes token by token at `chunk_size=1`, with gradients at the memory of each 64th token: the mathematics of
-ours with chunks of 64. Its usual setting, `chunk_size=64`, makes one step of a chunk's mean instead, which is less work
-and other mathematics. Each is measured in a process of its own, so that the peak is its own.
+ours with chunks of 64. Its README's setting, `chunk_size=64`, takes one step for a whole chunk, with every gradient at
+the first memory: less work, and other mathematics. Each is measured in a process of its own: the peak is its own.
 """
 
 import copy
@@ -55,13 +55,17 @@ def ours() -> nn.Module:
 
 
 def theirs(chunk: int) -> nn.Module:
-    """The peer's, with the same perceptron for each head; its updates are taken in chunks of the same length."""
+    """The peer's, with the same perceptron for each head."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from titans_pytorch import NeuralMemory
-    sizes = {"depth": 2, "expansion_factor": float(EXPANSION)}
     return NeuralMemory(
-        dim=WIDTH, dim_head=CHANNELS, heads=HEADS, chunk_size=chunk, batch_size=CHUNK, default_model_kwargs=sizes
+        dim=WIDTH,
+        dim_head=CHANNELS,
+        heads=HEADS,
+        chunk_size=chunk,
+        batch_size=CHUNK if chunk == 1 else None,
+        default_model_kwargs={"depth": 2, "expansion_factor": float(EXPANSION)},
     )
 
 
