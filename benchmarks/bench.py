@@ -1,10 +1,11 @@
 """Every claim of speed, measured in one run and printed as one table; `nox -s bench` installs what it needs.
 
 A claim is a ratio within this run, to a named peer or to what the hardware can do. With `--write`, the table is added
-to docs/benchmarks.md under today's date and this machine's name.
+to docs/benchmarks.md under the time and this machine's name.
 """
 
 import argparse
+import itertools
 import os
 import platform
 import sys
@@ -12,10 +13,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # As the rendered commands do, before PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -79,20 +80,28 @@ def language_rows(turns: int) -> Iterator[Row]:
 
 
 def utilisation_rows() -> Iterator[Row]:
-    """The share of the matmul peak that training of the default transformer reaches at a width of 256."""
+    """The share of the matmul peak that training of the default transformer reaches where it is wider."""
+    device = loops.Subject.of("transformer_demo", "default", 1).device
+    precisions = dict.fromkeys([False, device.bf16])
+    for width, bf16, compiled in itertools.product((256, 512), precisions, (False, True)):
+        found = utilisation(width, type(device)(device.type, bf16=bf16), compiled)
+        peak = f"of {found.matmul_peak / 1e9:,.0f} GFLOP/s"
+        measured = f"{found.training_utilisation:.0%} {peak}"
+        what = f"utilisation in training, width {width}, {language.Mode(bf16=bf16, compiled=compiled)}"
+        yield Row(what, measured, "at least 50 %", found.training_utilisation >= 0.5)
+
+
+def utilisation(width: int, device: Any, compiled: bool) -> Any:
+    """The `Arithmetic` of the default transformer at a width, in heads of 32 features."""
     subject = loops.Subject.of("transformer_demo", "default", 1)
-    model = replace(subject.config.model, width=256, heads=8, kv_heads=2, hidden=704)
+    model = replace(subject.config.model, width=width, heads=width // 32, kv_heads=width // 128, hidden=width * 11 // 4)
     config = replace(subject.config, model=model)
     speed = subject.module("speed")
-    for bf16 in dict.fromkeys([False, subject.device.bf16]):
-        device = type(subject.device)(subject.device.type, bf16=bf16)
-        with closing(speed.Probe(config.task(), config.train, 0, device)) as probe:
-            passes = speed.forward(probe, config.train.micro_batch)
-            found = speed.arithmetic(probe, passes, speed.training(probe, probe.model).timing)
-        peak = f"of {found.matmul_peak / 1e9:,.0f} GFLOP/s"
-        measured = f"{found.training_utilisation:.0%} {peak}; forward {found.forward_utilisation:.0%}"
-        what = f"utilisation in training, width 256, {device.precision}"
-        yield Row(what, measured, "at least 50 %", found.training_utilisation >= 0.5)
+    with closing(speed.Probe(config.task(), config.train, 0, device)) as probe:
+        network = torch.compile(probe.model) if compiled else probe.model
+        return speed.arithmetic(
+            probe, speed.forward(probe, config.train.micro_batch), speed.training(probe, network).timing
+        )
 
 
 def memory_rows() -> Iterator[Row]:
@@ -139,7 +148,7 @@ def machine() -> str:
 def write(lines: list[str]) -> None:
     """Add a table to the page."""
     before, after = PAGE.read_text(encoding="utf-8").split(MARK)
-    section = "\n".join(["", f"## {date.today()}", "", *lines, ""])
+    section = "\n".join(["", f"## {datetime.now():%Y-%m-%d %H:%M}", "", *lines, ""])
     PAGE.write_text(before + MARK + section + after, encoding="utf-8")
 
 

@@ -1,9 +1,13 @@
-"""The rendered convolutional network against Hugging Face's ConvNeXt."""
+"""The rendered convolutional network against Hugging Face's ConvNeXt, and its data divided into folds and parts."""
 
 import importlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rendering import render
@@ -11,11 +15,15 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
+MODULES = ("data", "divisions", "folds")
+PARTS = ("data", "divisions", "curve")
+
 
 @pytest.fixture
 def package(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The package of a fresh render."""
-    render(template, tmp_path / "cnn-oracle", {"architecture": "cnn", "tracker": "none"})
+    answers = {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]}
+    render(template, tmp_path / "cnn-oracle", answers)
     monkeypatch.syspath_prepend(str(tmp_path / "cnn-oracle" / "src"))
     monkeypatch.chdir(tmp_path)
     return importlib.import_module("cnn_oracle")
@@ -59,3 +67,49 @@ def test_logits_and_gradients_equal_those_of_convnext(package: ModuleType) -> No
     for mine, other in pairs:
         assert mine.grad is not None
         torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=1e-12)
+
+
+def images(digits: Any, names: Iterable[str]) -> Counter[bytes]:
+    """The images of some splits."""
+    return Counter(image.tobytes() for name in names for image in digits.splits[name].x)
+
+
+@pytest.mark.parametrize("split", ["stratified", "writers"])
+def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: ModuleType, split: str) -> None:
+    data, divisions, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
+    outside, held_out, writers = data.load(split), Counter[bytes](), []
+    for number in range(1, 6):
+        with divisions.choosing(folds.Fold(number, 5, 1)):
+            digits = data.load(split)
+        assert digits.leakage.found == [] and digits.sha256 != outside.sha256
+        assert images(digits, ["test"]) == images(outside, ["test"])
+        assert not images(digits, ["train"]) & images(digits, ["validation"])
+        held_out += images(digits, ["validation"])
+        y = digits.splits["validation"].y
+        writers.append(len(y) / 130)
+        if split == "stratified":
+            whole = np.bincount(outside.splits["train"].y) + np.bincount(outside.splits["validation"].y)
+            assert np.abs(np.bincount(y) - whole / 5).max() <= 3
+    everything = images(outside, ["train", "validation"])
+    # Of two forms that hold nearly the same image, folds leave out other ones than the project's split does.
+    assert (everything - held_out).total() <= 2 and (held_out - everything).total() <= 2
+    assert held_out.total() == len(held_out)
+    if split == "writers":
+        assert sorted(round(forms) for forms in writers) == [2, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize("split", ["stratified", "writers"])
+def test_parts_leave_validation_alone(package: ModuleType, split: str) -> None:
+    data, divisions, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
+    outside, smaller = data.load(split), Counter[bytes]()
+    for halvings in (3, 2, 1):
+        with divisions.choosing(curve.Part(halvings, 0)):
+            digits = data.load(split)
+        assert digits.leakage.found == []
+        assert images(digits, ["test"]) == images(outside, ["test"])
+        assert images(digits, ["validation"]) == images(outside, ["validation"])
+        part = images(digits, ["train"])
+        assert smaller <= part
+        assert part.total() == pytest.approx(len(outside.splits["train"]) / 2**halvings, rel=0.08)
+        smaller = part
+    assert smaller <= images(outside, ["train"])

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from planted import summary
 from rendering import ASKED, ROOT, VARIANTS
 from rules import TRUSTING_FLAGS
 
@@ -51,3 +52,8 @@ def test_every_session_is_described() -> None:
 def test_links_exist(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     assert [link for link in links if "://" not in link and not Path(ROOT, link).exists()] == []
+
+
+def test_the_table_of_planted_faults_is_that_of_the_page() -> None:
+    section = README.partition("### Planted faults")[2]
+    assert re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)[1:] == summary()

@@ -24,7 +24,7 @@ class Pairs:
     def __len__(self) -> int:
         return 100
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         x = torch.from_numpy(np.stack([np.random.default_rng(int(index)).normal(size=6) for index in indices])).float()
         return {"left": x, "right": x.flip(1)}
 

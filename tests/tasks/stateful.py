@@ -15,7 +15,7 @@ class Streams:
     def __len__(self) -> int:
         return 50
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         start = torch.from_numpy(indices[:, None] * 0.3).float()
         return {"x": torch.sin(start + torch.arange(9) * 0.2)}
 

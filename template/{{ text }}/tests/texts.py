@@ -20,7 +20,7 @@ def modules() -> list[Path]:
 def put_into(folder: Path) -> Path:
     """A new folder `text` in there, with a document for each of them."""
     text = folder / "text"
-    text.mkdir()
+    text.mkdir(exist_ok=True)
     for number, file in enumerate(modules()):
         shutil.copyfile(file, text / f"{number}.txt")
     return text

@@ -9,6 +9,7 @@ from .config import Config
 from .errors import Problem
 from .experiments import Estimate, estimate, measured, trained
 from .runs import load_environment
+from .seam import ANYWHERE, DIFFERENCE
 from .settings import differences
 
 BASELINE = "baseline"
@@ -57,13 +58,14 @@ class Ablation:
                 run = trained(replace(variant, seed=seed))
                 self.commits.add(load_environment(run)["commit"] or "unknown")
                 self.name, metric = next(iter(measured(run).items()))
-                self.higher_is_better = metric.higher_is_better
+                self.higher_is_better, self.share = metric.higher_is_better, metric.share
                 self.values[name].append(metric.value)
 
     def difference(self, name: str) -> Estimate:
         """Of a variant to the baseline, seed by seed: what the seed decides for both falls out of it."""
         pairs = zip(self.values[name], self.values[BASELINE], strict=True)
-        return estimate([variant - baseline for variant, baseline in pairs])
+        differences = [variant - baseline for variant, baseline in pairs]
+        return estimate(differences, limits=DIFFERENCE if self.share else ANYWHERE)
 
     def table(self) -> Iterator[str]:
         """Lines of what was measured."""

@@ -39,7 +39,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.x)
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         """`x`: (B, 64), float32; `y`: (B,), int64."""
         return {"x": torch.from_numpy(self.x[indices]), "y": torch.from_numpy(self.y[indices])}
 

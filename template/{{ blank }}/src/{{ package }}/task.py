@@ -60,7 +60,7 @@ class Classification(Task):
         right = (records["logits"].argmax(1) == records["y"]).double()
         nats = functional.cross_entropy(records["logits"].double(), records["y"], reduction="none")
         return {
-            "accuracy": Metric(right.mean().item(), right, higher_is_better=True),
+            "accuracy": Metric(right.mean().item(), right, higher_is_better=True, share=True),
             "cross_entropy": Metric(nats.mean().item(), nats),
         }
 

@@ -91,12 +91,13 @@ class Classification(Task):
         right = (guess == y).double()
         nats = functional.cross_entropy(records["logits"].double(), y, reduction="none")
         metrics = {
-            "accuracy": Metric(right.mean().item(), right, higher_is_better=True),
+            "accuracy": Metric(right.mean().item(), right, higher_is_better=True, share=True),
             "cross_entropy": Metric(nats.mean().item(), nats),
-            "macro_f1": Metric(macro_f1(guess, y), None, higher_is_better=True),
+            "macro_f1": Metric(macro_f1(guess, y), None, higher_is_better=True, share=True),
         }
         for digit in y.unique().tolist():
-            metrics[f"recall_of_{digit}"] = Metric(right[y == digit].mean().item(), None, higher_is_better=True)
+            recall = right[y == digit].mean().item()
+            metrics[f"recall_of_{digit}"] = Metric(recall, None, higher_is_better=True, share=True)
         return metrics
 
     def floors(self, split: str) -> dict[str, float]:

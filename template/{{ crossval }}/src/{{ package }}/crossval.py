@@ -3,14 +3,13 @@
 import statistics
 import sys
 from collections.abc import Iterator
-from functools import _lru_cache_wrapper
 from pathlib import Path
 
-from . import data
 from .config import Config
+from .divisions import choosing
 from .errors import Problem
 from .experiments import estimate, measured, trained
-from .folds import Fold, choosing
+from .folds import Fold
 from .seam import Metric
 
 FOLDS = Path("folds")
@@ -30,11 +29,8 @@ class CrossValidation:
         """Train what is not trained yet."""
         # Outside of a fold, this compares the data with data.lock.json.
         self.config.task().data_hash()
-        try:
-            for fold in self.folds:
-                self.make(fold)
-        finally:
-            forget()
+        for fold in self.folds:
+            self.make(fold)
 
     def make(self, fold: Fold) -> None:
         """Train and measure one fold.
@@ -44,13 +40,12 @@ class CrossValidation:
         """
         print(fold, file=sys.stderr)
         with choosing(fold):
-            forget()
             task = self.config.task()
             task.data_hash()
             if not fold.placed["train"] or not fold.placed["validation"]:
                 raise Problem(
                     f"{fold} has an empty part: there are too few groups for so many folds, or data.py does not ask "
-                    "splits.split_of where a group belongs"
+                    "splits.split_of where a group belongs, nor divisions.chosen"
                 )
             self.ratios.append(len(task.data("validation")) / len(task.data("train")))
             self.metrics.append(measured(trained(self.config, FOLDS)))
@@ -63,7 +58,8 @@ class CrossValidation:
         for name, metric in self.metrics[0].items():
             values = [metrics[name].value for metrics in self.metrics]
             spread = f"from {min(values):.4f} to {max(values):.4f}"
-            yield f"{name.replace('_', ' '):30}{estimate(values, statistics.fmean(self.ratios))}; {spread}"
+            mean = estimate(values, statistics.fmean(self.ratios), metric.limits)
+            yield f"{name.replace('_', ' '):30}{mean}; {spread}"
             if name == first:
                 yield from self.beside(values, metric.higher_is_better)
         yield "Folds share training data; the intervals allow for it (Nadeau & Bengio 2003)."
@@ -76,10 +72,3 @@ class CrossValidation:
             pairs = zip(values, (floors[floor] for floors in self.floors), strict=True)
             beaten = sum(value > at if higher_is_better else value < at for value, at in pairs)
             yield f"  {floor:28}{mean:.4f}  beaten in {beaten} of {len(values)}"
-
-
-def forget() -> None:
-    """Empty the caches of data.py, which hold the data as they were divided before."""
-    for value in vars(data).values():
-        if isinstance(value, _lru_cache_wrapper):
-            value.cache_clear()

@@ -80,8 +80,8 @@ def table(found: dict[str, "Comparison"], pairs: str) -> list[str]:
                 name.replace("_", " "), f"{one.a:.4f}", f"{one.b:.4f}", f"{one.difference:+.4f}", ci95, *figures, d_z
             )
         )
-    lines.append("")
+    told: dict[str, list[str]] = {}
     for name, one in found.items():
         counted = "" if one.pairs is None else f" ({one.pairs} pairs of {pairs}, {one.differing} of them differ)"
-        lines.append(f"{name.replace('_', ' ')}: {one.verdict}{counted}")
-    return lines
+        told.setdefault(one.verdict + counted, []).append(name.replace("_", " "))
+    return [*lines, "", *(f"{', '.join(names)}: {verdict}" for verdict, names in told.items())]

@@ -19,7 +19,7 @@ from . import runs
 from .errors import Problem
 from .evaluation import FEWEST, independent, interval
 from .report import Evaluation
-from .seam import Metric
+from .seam import ANYWHERE, DIFFERENCE, Metric
 from .series import RESULTS, t_interval
 
 EXACT = 13
@@ -143,8 +143,8 @@ def same(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
     return a is b if a is None or b is None else torch.equal(a, b)
 
 
-def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool) -> Comparison:
-    """The same metric of trainings with the same seeds, in the same order."""
+def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool, share: bool = False) -> Comparison:
+    """The same metric of trainings with the same seeds, in the same order; `share` says whether it lies from 0 to 1."""
     differences = np.subtract(b, a)
     outcome = Comparison(
         a=float(np.mean(a)),
@@ -152,7 +152,7 @@ def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool) -
         difference=float(differences.mean()),
         higher_is_better=higher_is_better,
     )
-    return judged(outcome, differences, t_interval(differences.tolist()))
+    return judged(outcome, differences, t_interval(differences.tolist(), DIFFERENCE if share else ANYWHERE))
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Comparison]:
@@ -181,6 +181,7 @@ def compare_series(a: list[Path], b: list[Path]) -> dict[str, Comparison]:
                 [left[name]["value"] for left, _ in pairs],
                 [right[name]["value"] for _, right in pairs],
                 pairs[0][0][name]["higher_is_better"],
+                pairs[0][0][name].get("share", False),
             )
             for name in shared(*pairs[0])
         }

@@ -103,7 +103,7 @@ def tenfold(rate: float, power: int) -> float:
 
 
 def from_record(run: Path, config: Config, task: Task, initial: float | None) -> Observations:
-    """What metrics.jsonl says."""
+    """What metrics.jsonl says, and what the splits share."""
     history = read(run / "metrics.jsonl")
     names = [name for line in history for name in line if name.startswith("validation/")]
     metric = names[0] if names else "validation/"
@@ -120,6 +120,7 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
         clip=config.train.clip,
         workers=config.train.workers,
         learning_rate=config.train.learning_rate,
+        leakage=task.leakage(),
         options=options(config),
     )
 
@@ -191,7 +192,7 @@ def sample(examples: Examples, config: Config) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(key(config.seed, "diagnose"))
     chosen = np.sort(rng.permutation(len(examples))[:COMPARED])
     size = config.train.micro_batch
-    parts = [columns(examples.batch(chosen[i : i + size], rng)) for i in range(0, len(chosen), size)]
+    parts = [columns(examples.batch(chosen[i : i + size], None)) for i in range(0, len(chosen), size)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

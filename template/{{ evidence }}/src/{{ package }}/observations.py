@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .drift import Shift
+from .leakage import Leakage
 from .origin import Origin
 from .replay import Layer
 
@@ -71,6 +72,7 @@ class Observations:
     origin: Origin | None = None
     trials: dict[float, float] = field(default_factory=dict)
     """Loss at the end of short runs, by their learning rate."""
+    leakage: Leakage | None = None
     labels: Labels | None = None
     faults: list[Finding] = field(default_factory=list)
     """What the task itself finds wrong on the validation split."""

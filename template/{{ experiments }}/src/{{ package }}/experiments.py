@@ -1,6 +1,5 @@
 """What experiments of several trainings share: a training that is made once, what it measured, and intervals."""
 
-import math
 import os
 import statistics
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock
-from scipy.stats import t
 
 from .checkpoint import load_weights
 from .config import Config
@@ -19,7 +17,8 @@ from .distributed import World
 from .errors import Problem
 from .evaluation import measure
 from .runs import MODEL, RUNS, load_config, load_environment, weights_of
-from .seam import Metric
+from .seam import ANYWHERE, Limits, Metric
+from .series import t_interval
 from .settings import to_json
 from .trainer import Trainer
 from .training import opened
@@ -87,15 +86,10 @@ class Estimate(NamedTuple):
         return f"{self.mean:.4f}  95 % interval {self.ci95[0]:.4f} to {self.ci95[1]:.4f}"
 
 
-def estimate(values: Sequence[float], dependence: float = 0.0) -> Estimate:
-    """The mean and its 95 % interval by Student's t.
+def estimate(values: Sequence[float], dependence: float = 0.0, limits: Limits = ANYWHERE) -> Estimate:
+    """The mean and its 95 % interval by Student's t, within the limits of what is measured.
 
     `dependence` is what Nadeau & Bengio (2003, Machine Learning 52, section 4.2) add to 1 / n where the trainings share
     training data: the size of the held-out part over that of the training part.
     """
-    mean, n = statistics.fmean(values), len(values)
-    if n < 2:
-        return Estimate(mean, None)
-    error = math.sqrt((1 / n + dependence) * statistics.variance(values))
-    reach = float(t.ppf(0.975, n - 1)) * error
-    return Estimate(mean, (mean - reach, mean + reach))
+    return Estimate(statistics.fmean(values), t_interval(values, limits, dependence) if len(values) > 1 else None)

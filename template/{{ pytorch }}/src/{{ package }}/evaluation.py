@@ -28,10 +28,20 @@ class Result:
     """How many examples, or groups of them, the interval rests on."""
     higher_is_better: bool
     floors: dict[str, float]
+    share: bool = False
+    """Whether it lies from 0 to 1."""
 
     def beats(self, floor: float) -> bool:
         """Whether the value is on the better side of a floor."""
         return self.value > floor if self.higher_is_better else self.value < floor
+
+    def leaves_open(self, floor: float) -> bool:
+        """Whether the floor lies inside the interval: other examples might have told otherwise."""
+        return self.ci95 is not None and self.ci95[0] <= floor <= self.ci95[1]
+
+    def outcome(self, floor: float) -> str:
+        """How the value stands to a floor, in words."""
+        return ("beaten" if self.beats(floor) else "not beaten") + self.leaves_open(floor) * ", inside the interval"
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -65,7 +75,8 @@ def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str,
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
         ci95, n = certainty(metric)
-        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, {} if results else floors)
+        its_floors = {} if results else floors
+        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_floors, metric.share)
     return results
 
 
@@ -130,6 +141,6 @@ def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
 
 
 def floor_rows(result: Result) -> list[tuple[str, str, str]]:
-    """The floors of a metric, from weak to strong, and whether it beats them."""
+    """The floors of a metric, from weak to strong, and how it stands to them."""
     ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-    return [(f"  {floor}", f"{at:.3f}", "beaten" if result.beats(at) else "not beaten") for floor, at in ordered]
+    return [(f"  {floor}", f"{at:.3f}", result.outcome(at)) for floor, at in ordered]

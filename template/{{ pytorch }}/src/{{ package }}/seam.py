@@ -4,6 +4,7 @@
 with state between its steps, or a loss over the whole batch, needs no change in them.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Batch = dict[str, Tensor]
+Limits = tuple[float, float]
+ANYWHERE: Limits = (-math.inf, math.inf)
+SHARE: Limits = (0.0, 1.0)
+DIFFERENCE: Limits = (-1.0, 1.0)
+"""Between which a difference of two shares lies."""
 
 
 class Context(NamedTuple):
@@ -51,6 +57,13 @@ class Metric(NamedTuple):
     group: Tensor | None = None
     """An integer for each example, where examples depend on each other: those that share a writer, a patient, a
     document. Then the groups are what is independent, and is drawn again for an interval."""
+    share: bool = False
+    """Whether it lies from 0 to 1, as an accuracy does. An interval around a mean of a few trainings ends there too."""
+
+    @property
+    def limits(self) -> Limits:
+        """Between which it lies."""
+        return SHARE if self.share else ANYWHERE
 
 
 class Fault(NamedTuple):
@@ -68,8 +81,12 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
-        """The examples at `indices`, stacked; augmentation draws from `noise` and nothing else."""
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
+        """The examples at `indices`, stacked.
+
+        Training gives `noise`: augmentation draws from it and nothing else. Evaluation, and what compares the splits,
+        give None, and get the examples as they are.
+        """
         ...
 
 

@@ -123,5 +123,4 @@ class EvaluationBatches:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.stop, self.size):
             indices = np.arange(start, min(start + self.size, self.stop))
-            batch = self.examples.batch(indices, np.random.default_rng(key("evaluation", start)))
-            yield {name: value.to(self.device) for name, value in batch.items()}
+            yield {name: value.to(self.device) for name, value in self.examples.batch(indices, None).items()}

@@ -6,6 +6,7 @@ seen, so `--resume` needs nothing else to go on with what is left after a kill a
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from . import runs
 from .config import Config
 from .errors import Problem
 from .evaluation import Result, floor_rows
+from .seam import ANYWHERE, SHARE, Limits
 from .splits import write_atomically
 
 RESULTS = Path("report", "results.json")
@@ -96,17 +98,19 @@ def spread(results: list[dict[str, Any]]) -> dict[str, Spread]:
     for name, first in results[0].items():
         values = [result[name]["value"] for result in results]
         sd = float(np.std(values, ddof=1))
-        found[name] = Spread(
-            values, float(np.mean(values)), sd, t_interval(values), first["higher_is_better"], first["floors"]
-        )
+        ci95 = t_interval(values, SHARE if first.get("share") else ANYWHERE)
+        found[name] = Spread(values, float(np.mean(values)), sd, ci95, first["higher_is_better"], first["floors"])
     return found
 
 
-def t_interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean of two values or more: mean ± t s / √n."""
+def t_interval(values: Sequence[float], limits: Limits = ANYWHERE, dependence: float = 0.0) -> tuple[float, float]:
+    """95 % interval of the mean of two values or more: mean ± t s √(1 / n + `dependence`), cut off at the limits.
+
+    The mean lies within the limits, so what is cut off never held it: the interval covers it as often as before.
+    """
     mean = float(np.mean(values))
-    margin = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return mean - margin, mean + margin
+    margin = student(len(values) - 1) * float(np.std(values, ddof=1)) * math.sqrt(1 / len(values) + dependence)
+    return max(mean - margin, limits[0]), min(mean + margin, limits[1])
 
 
 def student(degrees: int) -> float:

@@ -194,7 +194,8 @@ class Sweep:
             return f"{chosen}: --confirm 3 trains it with new seeds, and says by how much its figure flatters."
         config = from_json(Config, best.user_attrs["config"])
         runs = [trained(replace(config, seed=config.seed + number)) for number in range(1, seeds + 1)]
-        again = estimate([measured(run)[self.objective.name].value for run in runs])
+        metrics = [measured(run)[self.objective.name] for run in runs]
+        again = estimate([metric.value for metric in metrics], limits=metrics[0].limits)
         gain = best.values[0] - again.mean
         side = "better" if (gain > 0) == self.objective.higher_is_better else "worse"
         return (

@@ -72,7 +72,7 @@ class TextExamples:
     def __len__(self) -> int:
         return (len(self.tokens) - 1) // self.context
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         """`tokens`: (len(indices), context + 1), int64."""
         positions = indices[:, None] * self.context + np.arange(self.context + 1)
         return {"tokens": torch.from_numpy(self.tokens[positions].astype(np.int64))}

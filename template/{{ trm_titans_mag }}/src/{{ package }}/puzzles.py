@@ -52,7 +52,7 @@ class Puzzles:
     def __len__(self) -> int:
         return len(self.puzzle)
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         """`puzzle` and `solution`: (B, cells), int64; `backtracks` and `rounds`: (B,), int64."""
         boards = (self.puzzle[indices], self.solution[indices])
         puzzle, solution = self.shown(boards, noise)
@@ -64,7 +64,7 @@ class Puzzles:
         }
         return {name: torch.from_numpy(value.astype(np.int64)) for name, value in values.items()}
 
-    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator | None) -> tuple[np.ndarray, ...]:
         """The boards as they are drawn: as they are."""
         return boards
 
@@ -72,9 +72,9 @@ class Puzzles:
 class TrainingPuzzles(Puzzles):
     """The training split as it is drawn: under another symmetry each time."""
 
-    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def shown(self, boards: tuple[np.ndarray, ...], noise: np.random.Generator | None) -> tuple[np.ndarray, ...]:
         """The boards under a symmetry, one for each puzzle; how hard it is, is said of the puzzle as it is kept."""
-        return varied(boards, noise)
+        return boards if noise is None else varied(boards, noise)
 
 
 class Sudoku(NamedTuple):

@@ -92,7 +92,7 @@ class Recall:
     def __len__(self) -> int:
         return self.count
 
-    def batch(self, indices: np.ndarray, noise: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         """`tokens` and `targets`: (B, T), int64; a target is -100 where nothing is asked."""
         shape, row = self.shape, np.arange(len(indices))[:, None]
         keys, values = self.pairs(indices)

@@ -179,8 +179,8 @@ class Solving(Recursive):
         """After all steps the boards and cells that are right, and what halting before is worth."""
         solved = records["solved"]
         return {
-            "solved": halting.better(solved[:, -1].double()),
-            "cells": halting.better(records["cells"][:, -1].double()),
+            "solved": halting.better(solved[:, -1].double(), share=True),
+            "cells": halting.better(records["cells"][:, -1].double(), share=True),
             "cross_entropy": Metric(records["nats"].mean().item(), records["nats"]),
             **halting.metrics(solved, records["q"], records[self.hardness]),
         }

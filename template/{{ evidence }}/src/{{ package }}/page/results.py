@@ -38,7 +38,7 @@ def judged(name: str, result: Result) -> Element:
     told = [element("p", figure(result.value), class_="value"), element("p", about)]
     beaten = [floor for floor, value in result.floors.items() if result.beats(value)]
     missed = [floor for floor in result.floors if floor not in beaten]
-    open_ = [floor for floor, value in result.floors.items() if inside(result, value)]
+    open_ = [floor for floor, value in result.floors.items() if result.leaves_open(value)]
     if result.floors:
         told.append(element("p", f"It beats {len(beaten)} of {len(result.floors)} floors.", class_="outcome"))
     if missed:
@@ -53,11 +53,6 @@ def interval_words(result: Result) -> str:
     if result.ci95:
         return f", with a 95 % interval of {result.ci95[0]:.3f} to {result.ci95[1]:.3f} from n = {result.n}"
     return "" if result.n is None else f", from n = {result.n}, too few for an interval"
-
-
-def inside(result: Result, floor: float) -> bool:
-    """Whether the interval leaves open on which side of a floor the model is."""
-    return result.ci95 is not None and result.ci95[0] <= floor <= result.ci95[1]
 
 
 def floor_marks(result: Result) -> list[Mark]:
@@ -76,9 +71,8 @@ def metrics(material: Material) -> Element:
         better = "higher" if result.higher_is_better else "lower"
         rows.append([spaced(name), figure(result.value), interval, number(result.n), better])
         for mark in floor_marks(result):
-            outcome = "beaten" if result.beats(mark.value) else "not beaten"
-            outcome += ", inside the interval" if inside(result, mark.value) else ""
-            rows.append([element("span", mark.name, class_="floor"), figure(mark.value), outcome, None, None])
+            floor = element("span", mark.name, class_="floor")
+            rows.append([floor, figure(mark.value), result.outcome(mark.value), None, None])
     head = ["metric and floors", "value", "95 % interval", "n", "better is"]
     return table("Metrics on the validation split", head, rows)
 
