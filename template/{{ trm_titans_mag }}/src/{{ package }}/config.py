@@ -208,7 +208,7 @@ def smoke() -> Config:
 
 
 def default() -> Config:
-    """About four minutes on two CPU cores: 4 x 4 Sudoku. A convolution along its cells would mean nothing."""
+    """About three minutes on two CPU cores: 4 x 4 Sudoku. A convolution along its cells would mean nothing."""
     return Config(
         preset="default",
         data=Sudoku(side=4, count=2200, clues=(4, 5, 6, 7, 8)),
@@ -231,7 +231,7 @@ def default() -> Config:
             steps=2400,
             batch=64,
             micro_batch=64,
-            learning_rate=6e-3,
+            learning_rate=2e-3,
             warmup=100,
             ema=0.99,
             validate_every=300,
@@ -296,7 +296,7 @@ def recall() -> Config:
             steps=1200,
             batch=32,
             micro_batch=32,
-            learning_rate=4e-3,
+            learning_rate=2e-3,
             warmup=50,
             validate_every=200,
             validation_batches=8,

@@ -45,7 +45,7 @@ def metrics(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"], difficulty: Ten
     steps = steps_taken(q)
     adaptive, mean = at_steps(right, steps), steps.double().mean().item()
     return {
-        "solved_adaptive": better(adaptive),
+        "solved_adaptive": better(adaptive, share=True),
         "adaptive_over_fixed_depth": better(adaptive - fixed_depth(right, mean)),
         "adaptive_over_shuffled": better(adaptive - shuffled(right, steps)),
         "steps": Metric(mean, steps.double()),
@@ -70,9 +70,9 @@ def collapsed(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"]) -> list[Fault
     return [Fault("halting has collapsed", evidence, remedy)]
 
 
-def better(values: Float[Tensor, "n"]) -> Metric:
+def better(values: Float[Tensor, "n"], share: bool = False) -> Metric:
     """A metric of which more is better."""
-    return Metric(values.mean().item(), values, higher_is_better=True)
+    return Metric(values.mean().item(), values, higher_is_better=True, share=share)
 
 
 def rank_correlation(one: Tensor, other: Tensor) -> Float[Tensor, "n"]:

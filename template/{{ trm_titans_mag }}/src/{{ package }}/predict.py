@@ -28,11 +28,11 @@ class Solution(NamedTuple):
     steps: int
     """How many it took before it halted."""
     sure: float
-    """The probability that it gives to being right."""
+    """The probability that it gives to every cell's being right."""
 
     def __str__(self) -> str:
         kept = "keeps the rules" if keeps_the_rules(self.board) else "breaks the rules"
-        return f"{draw(self.board)}\n\nhalted after {self.steps} steps, sure by {self.sure:.3f}; the board {kept}"
+        return f"{draw(self.board)}\n\nsteps: {self.steps}, sure by {self.sure:.3f}; the board {kept}"
 
 
 class Solver:

@@ -65,7 +65,7 @@ class Recalling(Sequential):
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
         right, nats = records["right"].double().mean(1), records["nats"].double().mean(1)
         return {
-            "recalled": Metric(right.mean().item(), right, higher_is_better=True),
+            "recalled": Metric(right.mean().item(), right, higher_is_better=True, share=True),
             "cross_entropy": Metric(nats.mean().item(), nats),
         }
 
@@ -89,7 +89,7 @@ class Recalling(Sequential):
 
     def examples(self, model: nn.Module, context: Context) -> str:
         """The questions of the first validation example, with what the model says and what is right."""
-        batch = self.data("validation").batch(np.arange(1), np.random.default_rng(0))
+        batch = self.data("validation").batch(np.arange(1), None)
         tokens, targets = (values.to(next(model.parameters()).device) for values in self.asked(batch))
         with torch.no_grad():
             said = model(tokens).logits.argmax(-1)

@@ -179,8 +179,8 @@ class Solving(Recursive):
         """After all steps the boards and cells that are right, and what halting before is worth."""
         solved = records["solved"]
         return {
-            "solved": halting.better(solved[:, -1].double()),
-            "cells": halting.better(records["cells"][:, -1].double()),
+            "solved": halting.better(solved[:, -1].double(), share=True),
+            "cells": halting.better(records["cells"][:, -1].double(), share=True),
             "cross_entropy": Metric(records["nats"].mean().item(), records["nats"]),
             **halting.metrics(solved, records["q"], records[self.hardness]),
         }
@@ -202,6 +202,7 @@ class Solving(Recursive):
         levels = hardness.unique()
         means = [steps[hardness == level].double().mean().item() for level in levels]
         right.plot(levels.numpy(), means, marker="o")
+        right.locator_params(axis="x", integer=True)
         right.set(xlabel=self.hardness, ylabel="steps until it halts", title="Do harder boards get more?")
         for axes in (left, right):
             axes.grid(alpha=0.3)
@@ -219,7 +220,7 @@ class Solving(Recursive):
             steps = self.steps(model, puzzle)
             taken = int(halting.steps_taken(torch.stack([found.q for found in steps], dim=1)))
             said = steps[taken - 1].logits.argmax(-1)[0].tolist()
-            titles = ["puzzle", f"after {taken} steps", "solution"]
+            titles = ["puzzle", f"at step {taken}", "solution"]
             texts.append(beside([draw(b) for b in (boards.puzzle[index], said, boards.solution[index])], titles))
         return "\n\n".join(texts)
 
