@@ -45,7 +45,7 @@ def robustness(run: Path, epsilon: float) -> dict[str, dict[str, Any]]:
 
     results = {}
     for name, right in recognised(run, epsilon).items():
-        results[name] = {"accuracy": right.mean().item(), "ci95": interval(right), "n": len(right)}
+        results[name] = {"accuracy": right.mean().item(), "ci95": interval(right, share=True), "n": len(right)}
     (run / "report").mkdir(exist_ok=True)
     write_atomically(run / "report" / "robustness.json", json.dumps(results, indent=2) + "\n")
     return results

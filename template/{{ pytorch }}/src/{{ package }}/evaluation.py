@@ -61,9 +61,18 @@ def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, 
     return np.bincount(member, values), np.bincount(member)
 
 
-def interval(per_example: Tensor, group: Tensor | None = None, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean over the examples: percentiles over resamples of the groups with replacement."""
+def interval(
+    per_example: Tensor, group: Tensor | None = None, seed: int = 0, share: bool = False
+) -> tuple[float, float]:
+    """95 % interval of the mean over the examples: percentiles over resamples of the groups with replacement.
+
+    Where all shares are 1, or all are 0, every resample says the same. What lies at the other end of the interval would
+    give that with a probability of 2.5 % (Clopper & Pearson 1934).
+    """
     sums, sizes = independent(per_example, group)
+    if share and sums.sum() in (0, sizes.sum()):
+        certain = 0.025 ** (1 / len(sums))
+        return (certain, 1.0) if sums.any() else (0.0, 1 - certain)
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, len(sums), len(sums)) for _ in range(RESAMPLES))
     low, high = np.percentile([sums[drawn].sum() / sizes[drawn].sum() for drawn in draws], [2.5, 97.5])
@@ -85,7 +94,7 @@ def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
     if metric.per_example is None:
         return None, None
     n = len(independent(metric.per_example, metric.group)[0])
-    return interval(metric.per_example, metric.group) if n >= FEWEST else None, n
+    return interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None, n
 
 
 @torch.no_grad()
