@@ -293,7 +293,7 @@ def recall() -> Config:
             inner=1,
         ),
         train=TrainConfig(
-            steps=1200,
+            steps=800,
             batch=32,
             micro_batch=32,
             learning_rate=3e-3,
@@ -307,7 +307,7 @@ def recall() -> Config:
 
 
 def language() -> Config:
-    """Minutes on two CPU cores: the text of the transformer's preset `default`, at as many parameters and steps."""
+    """The text of the transformer's preset `default`, at about as many parameters and as many steps."""
     return Config(
         preset="language",
         data=Language(),
