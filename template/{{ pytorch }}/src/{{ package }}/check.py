@@ -49,7 +49,8 @@ class Subject:
         output = self.task.loss(model, batch, carry, Context(0, generator(device, self.seed)))
         assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
         assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
-        return output.loss / weight
+        # A batch in which nothing counts has a weight of 0.
+        return output.loss / weight if weight else output.loss
 
 
 def run(config: Config, device: Device) -> Iterator[Finding]:

@@ -228,7 +228,7 @@ def finish(start: Weights, memory: Weights, surprise: Weights, tokens: Tokens) -
 def pieces(position: int, tokens: int, chunk: int) -> list[int]:
     """Lengths into which a call's tokens fall, when `position` tokens of a chunk are there already."""
     first = min(chunk - position, tokens)
-    whole, rest = divmod(tokens - first, chunk)
+    whole, rest = (tokens - first) // chunk, (tokens - first) % chunk  # the compiler does not follow divmod
     return [first, *[chunk] * whole, *[rest] * (rest > 0)]
 
 

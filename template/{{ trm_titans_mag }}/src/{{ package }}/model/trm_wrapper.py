@@ -82,7 +82,7 @@ class Recursion(nn.Module):
         for cycle in range(self.cycles):
             mine = states[cycle * (self.inner + 1) :] if states else None
             if cycle < self.cycles - self.graded:
-                with torch.no_grad(), without_cache(x):
+                with torch.no_grad():
                     y, z = self.cycle(x, y, z, mine)
             else:
                 y, z = self.cycle(x, y, z, mine)
@@ -98,10 +98,3 @@ class Recursion(nn.Module):
         for step in range(self.inner):
             z = self.f(z + (y + x), states[step] if states else None)
         return self.f(y + z, states[self.inner] if states else None), z
-
-
-def without_cache(x: Tensor) -> torch.autocast:
-    """Autocast as it is, but forgetful: weights that it cast without gradient would be reused where there is one."""
-    kind = x.device.type
-    enabled, precision = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
-    return torch.autocast(kind, precision, enabled=enabled, cache_enabled=False)
