@@ -22,6 +22,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRACKERS = ("tensorboard", "wandb", "none")
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
+SHARED = ("evidence", "divisions", "experiments", "replicated")  # overlays that are the same in every variant
+
 SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
@@ -196,9 +198,8 @@ def _tests(session: nox.Session, variant: str, project: Path) -> list[str]:
     first = next(name for name in VARIANTS if VARIANTS[name]["family"] == family)
     if session.python == FOUND[0] or variant == first:
         return ["--cov"]
-    shared = {
-        path.name.removesuffix(".jinja") for path in (ROOT / "template" / f"{{{{ {family} }}}}" / "tests").iterdir()
-    }
+    folders = [ROOT / "template" / f"{{{{ {overlay} }}}}" / "tests" for overlay in (family, *SHARED)]
+    shared = {path.name.removesuffix(".jinja") for folder in folders for path in folder.iterdir()}
     return [f"tests/{path.name}" for path in sorted(project.glob("tests/test_*.py")) if path.name not in shared]
 
 
