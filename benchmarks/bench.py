@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 # As the rendered commands do, before PyTorch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import commands
 import language

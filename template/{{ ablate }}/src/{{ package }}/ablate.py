@@ -1,7 +1,7 @@
 """What each part of a configuration is worth: trained without it, with the same seeds, beside the whole."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +27,16 @@ def changed(config: Any, name: str, value: Any) -> Any:
     return replace(config, **{field: changed(getattr(config, field), rest, value) if rest else value})
 
 
-def variants(config: Config, ablations: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+Changes = Mapping[str, Any] | Callable[[Config], Mapping[str, Any]]
+"""Fields and their values, or what says them of the whole configuration."""
+
+
+def variants(config: Config, ablations: Mapping[str, Changes]) -> dict[str, Config]:
     """The baseline and each ablation of it; those that change nothing in this preset are named and left out."""
     found = {BASELINE: config}
     for name, changes in ablations.items():
         variant = config
-        for field, value in changes.items():
+        for field, value in (changes(config) if callable(changes) else changes).items():
             variant = changed(variant, field, value)
         if differences(config, variant):
             found[name] = variant
@@ -44,7 +48,7 @@ def variants(config: Config, ablations: Mapping[str, Mapping[str, Any]]) -> dict
 class Ablation:
     """Every variant with every seed."""
 
-    def __init__(self, config: Config, ablations: Mapping[str, Mapping[str, Any]], seeds: int) -> None:
+    def __init__(self, config: Config, ablations: Mapping[str, Changes], seeds: int) -> None:
         self.variants = variants(config, ablations)
         self.seeds = range(config.seed, config.seed + seeds)
         self.values: dict[str, list[float]] = {name: [] for name in self.variants}

@@ -53,7 +53,7 @@ class ModelConfig:
     cycles: int = 3
     """TRM's T: how often the answer is refined in a supervision step; all but the last without gradient."""
     inner: int = 6
-    """TRM's n: latent steps before each refinement."""
+    """TRM's n: latent steps before each refinement; with 0, a refinement is told the question itself."""
     supervision: int = 1
     """Supervision steps that an example is given at most."""
     halt_bias: float = -5.0
@@ -73,10 +73,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         counts = ("vocabulary", "length", "width", "layers", "heads", "hidden", "window", "expansion", "chunk", "conv")
-        for name in (*counts, "cycles", "inner", "supervision"):
+        for name in (*counts, "cycles", "supervision"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name} {getattr(self, name)} must be at least 1")
-        for name in ("persistent", "ponder", "information"):
+        for name in ("persistent", "inner", "ponder", "information"):
             if getattr(self, name) < 0:
                 raise Problem(f"--model.{name} {getattr(self, name)} must be at least 0")
         if not 0 < self.prior < 1:
@@ -291,6 +291,8 @@ def recall() -> Config:
             causal=True,
             cycles=1,
             inner=1,
+            ponder=0.0,
+            information=0.0,
         ),
         train=TrainConfig(
             steps=800,
@@ -321,6 +323,8 @@ def language() -> Config:
             causal=True,
             cycles=1,
             inner=1,
+            ponder=0.0,
+            information=0.0,
         ),
         train=TrainConfig(
             steps=550,

@@ -55,13 +55,16 @@ def metrics(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"], difficulty: Ten
 
 
 def collapsed(right: Bool[Tensor, "n N"], q: Float[Tensor, "n N"]) -> list[Fault]:
-    """Whether all examples halt after the same step, though not all need it: a model that knows little may go on."""
+    """Whether all examples halt after the same step, though that is not best for all.
+
+    A model that knows little may take all steps, and one that is always right after one step needs no other.
+    """
     steps, most = steps_taken(q), right.shape[1]
     taken = int(steps[0])
-    done = right[:, : most - 1].any(1).double().mean().item()
-    if most == 1 or len(steps.unique()) > 1 or (taken == most and done < 0.5):
-        return []
     shares = right.double().mean(0)
+    done = right[:, : most - 1].any(1).double().mean().item()
+    if most == 1 or len(steps.unique()) > 1 or (done < 0.5 if taken == most else shares[taken - 1] == 1):
+        return []
     evidence = [
         f"each of {len(steps)} examples halts after step {taken} of {most}",
         f"right after step {taken}: {shares[taken - 1]:.1%}; after all: {shares[-1]:.1%}; before the last: {done:.1%}",

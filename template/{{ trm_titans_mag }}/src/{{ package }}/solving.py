@@ -19,7 +19,7 @@ from .boards import beside, draw
 from .config import ModelConfig, Sudoku
 from .leakage import Leakage
 from .model import Latent, Prediction
-from .model.act_head import information, ponder
+from .model.act_head import information, ponder, share_of
 from .puzzles import Puzzles
 from .seam import Batch, Context, Fault, Metric, Output
 from .task import Recursive, matters, stablemax_cross_entropy
@@ -112,9 +112,7 @@ class Solving(Recursive):
 
         The slots of a micro-batch count together.
         """
-        first = torch.tensor(self.config.halt_bias, device=slots["came"].device).sigmoid()
-        share = (slots["halted"].sum(0) + first) / (slots["came"].sum(0) + 1)
-        return share[slots["steps"]]
+        return share_of(slots["halted"].sum(0), slots["came"].sum(0), self.config.halt_bias)[slots["steps"]]
 
     def after(self, slots: dict[str, Tensor], found: Prediction) -> dict[str, Tensor]:
         """The slots after the step, detached."""
@@ -233,7 +231,8 @@ class Solving(Recursive):
         """Of a uniform guess: ln V; and of a head as it begins: half of -ln(1 - lambda), and its divergence."""
         c = self.config
         q = torch.tensor([c.halt_bias], dtype=torch.float64)
-        pondering = ponder(q, torch.ones_like(q), q.sigmoid(), c.prior)
+        none = torch.zeros_like(q)
+        pondering = ponder(q, torch.ones_like(q), share_of(none, none, c.halt_bias), c.prior)
         return float(math.log(c.vocabulary) + 0.5 * F.softplus(q) + c.ponder * pondering)
 
     def flops(self) -> float:

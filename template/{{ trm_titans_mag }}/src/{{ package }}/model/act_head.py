@@ -32,6 +32,10 @@ from torch.nn import functional as F
 from ..config import ModelConfig
 
 
+CERTAIN = 1e-6
+"""A share of examples that halt is kept this far from 0 and 1, where its logarithms are infinite."""
+
+
 class ActHead(nn.Module):
     """The logit of halting, from the mean over the positions of the answer y."""
 
@@ -48,6 +52,12 @@ class ActHead(nn.Module):
 
     def forward(self, y: Float[Tensor, "B T D"]) -> Float[Tensor, "B"]:
         return self.halt(y.mean(1)).squeeze(-1)
+
+
+def share_of(halted: Tensor, came: Tensor, bias: float) -> Tensor:
+    """m_n: the share that halted of those that came to a step; with no more known, what the head begins with."""
+    first = torch.tensor(bias, dtype=halted.dtype, device=halted.device).sigmoid()
+    return ((halted + first) / (came + 1)).clamp(CERTAIN, 1 - CERTAIN)
 
 
 def ponder(

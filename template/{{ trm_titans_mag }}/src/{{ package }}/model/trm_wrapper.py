@@ -4,6 +4,8 @@
         repeat n times:  z <- f(z + y + x)      reason: the latent state, given the question and the answer so far
         y <- f(y + z)                           answer: the same network, without the question
 
+With n = 0 nothing is reasoned: y <- f(y + x), and where T is 1 too, f is called once, as in a plain transformer.
+
 Deep supervision goes on from the y and z of one call in the next, detached.
 
 Dimensions, as they appear in annotations:
@@ -97,4 +99,5 @@ class Recursion(nn.Module):
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B T D"]]:
         for step in range(self.inner):
             z = self.f(z + (y + x), states[step] if states else None)
-        return self.f(y + z, states[self.inner] if states else None), z
+        known = z if self.inner else x
+        return self.f(y + known, states[self.inner] if states else None), z
