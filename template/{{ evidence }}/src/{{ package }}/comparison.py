@@ -17,9 +17,8 @@ from jaxtyping import Float
 
 from . import runs
 from .errors import Problem
-from .evaluation import FEWEST, independent, interval
+from .intervals import ANYWHERE, DIFFERENCE, FEWEST, Metric, independent, interval
 from .report import Evaluation
-from .seam import ANYWHERE, DIFFERENCE, Metric
 from .series import RESULTS, t_interval
 
 EXACT = 13

@@ -17,7 +17,8 @@ from .floors import cached_floors
 from .leakage import Leakage
 from .model import FullModel
 from .predict import LanguageModel
-from .seam import Batch, Context, Metric
+from .seam import Batch, Context
+from .intervals import Metric
 from .sequences import Sequential
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from .errors import Problem
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .seeding import key
-from .settings import fingerprint
+from .fields import fingerprint
 from .splits import SPLITS, Entry, lock, split_of, write_atomically
 from .sudoku import SIDES, candidates, carved, drawn, grids, narrowed, propagate, search
 from .symmetry import canonical, varied

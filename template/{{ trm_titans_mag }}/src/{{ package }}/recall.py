@@ -22,7 +22,7 @@ from .errors import Problem
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .seeding import key
-from .settings import fingerprint
+from .fields import fingerprint
 from .splits import SPLITS, Entry, lock, split_of
 
 IGNORED = -100

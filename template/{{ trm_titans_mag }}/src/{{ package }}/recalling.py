@@ -14,7 +14,8 @@ from . import recall
 from .config import ModelConfig, Recall
 from .leakage import Leakage
 from .recall import Shape
-from .seam import Batch, Context, Metric
+from .seam import Batch, Context
+from .intervals import Metric
 from .sequences import IGNORED, Sequential
 
 if TYPE_CHECKING:

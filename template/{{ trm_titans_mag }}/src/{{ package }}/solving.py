@@ -21,7 +21,8 @@ from .leakage import Leakage
 from .model import Latent, Prediction
 from .model.act_head import information, ponder, share_of
 from .puzzles import Puzzles
-from .seam import Batch, Context, Fault, Metric, Output
+from .seam import Batch, Context, Fault, Output
+from .intervals import Metric
 from .task import Recursive, matters, stablemax_cross_entropy
 
 if TYPE_CHECKING:
