@@ -247,7 +247,10 @@ def _environment(session: nox.Session, project: Path, family: str) -> Path:
 
 
 def _run(session: nox.Session, python: Path, module: str, *arguments: str) -> None:
-    environment = {"PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]])}
+    environment = {
+        "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
+        "PYTHONDONTWRITEBYTECODE": "",  # with it, every process of every variant compiles PyTorch's modules anew
+    }
     if session.python != "3.11":
         environment["COVERAGE_CORE"] = "sysmon"  # costs less than tracing, and came with Python 3.12
     session.run(str(python), "-m", module, *arguments, env=environment, external=True)

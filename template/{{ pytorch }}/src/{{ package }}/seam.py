@@ -104,6 +104,13 @@ class Task:
         """The examples of `train`, `validation` or `test`; the last is sealed until `evaluate --final`."""
         raise NotImplementedError
 
+    def shaped(self, count: int) -> Batch:
+        """A batch like those of `count` training examples, to estimate memory with: shapes and types count alone.
+
+        Say here what they are where it would take long to make the data.
+        """
+        return self.data("train").batch(np.zeros(count, np.int64), None)
+
     def data_hash(self) -> str:
         """Identifies the data and their split; a run refuses to go on with others."""
         raise NotImplementedError

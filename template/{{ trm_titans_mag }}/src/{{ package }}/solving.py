@@ -50,6 +50,10 @@ class Solving(Recursive):
     def data(self, split: str) -> Puzzles:
         return self.puzzles.splits[split]
 
+    def shaped(self, count: int) -> Batch:
+        board, figure = torch.zeros(count, self.config.length, dtype=torch.long), torch.zeros(count, dtype=torch.long)
+        return {"puzzle": board, "solution": board, "backtracks": figure, "rounds": figure}
+
     def data_hash(self) -> str:
         return self.puzzles.sha256
 
