@@ -17,12 +17,12 @@ from torch.nn import functional as F
 from . import halting, puzzles
 from .boards import beside, draw
 from .config import ModelConfig, Sudoku
+from .intervals import Metric
 from .leakage import Leakage
 from .model import Latent, Prediction
 from .model.act_head import information, ponder, share_of
 from .puzzles import Puzzles
 from .seam import Batch, Context, Fault, Output
-from .intervals import Metric
 from .task import Recursive, matters, stablemax_cross_entropy
 
 if TYPE_CHECKING:
