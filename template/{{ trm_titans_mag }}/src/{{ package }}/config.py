@@ -309,7 +309,7 @@ def recall() -> Config:
 
 
 def language() -> Config:
-    """The text of the transformer's preset `default`, at about as many parameters and as many steps; called once."""
+    """The text of the transformer's preset `default`, with as many parameters and steps; the backbone is called once."""
     return Config(
         preset="language",
         data=Language(),
@@ -318,7 +318,7 @@ def language() -> Config:
             length=256,
             width=192,
             heads=6,
-            hidden=512,
+            hidden=200,
             window=64,
             causal=True,
             cycles=1,
