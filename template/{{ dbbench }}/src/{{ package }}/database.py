@@ -8,13 +8,18 @@ VARIABLE = "DBBENCH_URL"
 """The environment variable that names MariaDB or MySQL; SQLite is used where it is empty or missing."""
 SECONDS = 2.0
 """How long a statement may take."""
-STATEMENT = 20_000
+STATEMENT = 10_000
 """Characters that a statement may have."""
 SHOWN = 800
 """Characters of a result that are shown, as in AgentBench."""
 ROWS = 10_000
 """Rows that a table may have when it is compared; the benchmark's have up to a few dozen."""
 
+WORDS = ("SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
+"""What a statement may begin with. With SET or PREPARE it could undo the limits of its connection."""
+
+_COMMENT = r"/\*(?!M?!).*?\*/|(?:--\s|#)[^\n]*\n"  # MySQL executes what stands between /*! and */
+_HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*([A-Za-z]+)", re.DOTALL)
 _TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
 
 
@@ -57,6 +62,9 @@ def answered(database: Database, tables: Sequence[Table], statement: str) -> str
     """What a model is told when it sends a statement."""
     if len(statement) > STATEMENT:
         return f"Error: the statement has {len(statement)} characters, and at most {STATEMENT} are read"
+    head = _HEAD.match(statement)
+    if not head or head[1].upper() not in WORDS:
+        return f"Error: a statement begins with one of {', '.join(WORDS)}"
     if _TABLES.fullmatch(statement):
         return shown((table.name,) for table in tables)
     try:

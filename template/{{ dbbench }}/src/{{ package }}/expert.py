@@ -1,10 +1,12 @@
 """How someone who knows the answer plays a task, with a thought for every move."""
 
+import ast
 from typing import NamedTuple
 
 from .database import quoted
 from .environment import Environment
 from .protocol import Call
+from .scoring import agree
 from .tasks import Task
 
 LOOKS = (
@@ -55,13 +57,19 @@ def replay(environment: Environment, task: Task) -> list[Turn]:
     """The expert's moves and what they lead to, executed.
 
     Raises:
-        AssertionError: they do not succeed, so the task is wrong.
+        AssertionError: they do not succeed, or the statement does not find the answer, so the task is wrong.
     """
     environment.reset(task)
     turns = [Turn(thought, call, environment.act(call).text) for thought, call in expert(task)]
-    if not environment.success():
+    if not environment.success() or not (task.changes or not task.sql or agree(found(turns[-2].reply), task.answers)):
         raise AssertionError(f"{task.id}: the expert fails, at {turns[-2:]}")
     return turns
+
+
+def found(reply: str) -> list[str]:
+    """The first value of every row of a result, as an answer."""
+    rows = ast.literal_eval(reply) if reply.startswith("[") and reply.endswith("]") else []
+    return [str(row[0]) for row in rows] or ["none"]
 
 
 def query(statement: str) -> Call:

@@ -191,7 +191,7 @@ def _call(name: object, arguments: object) -> Call:
         return Call("execute_sql", {"query": value})
     if name == "commit_final_answer" and value is not None:
         return Call("commit_final_answer", {"answers": _listed(value) if isinstance(value, str) else _texts(value)})
-    if name not in {"execute_sql", "commit_final_answer"}:
+    if name not in ("execute_sql", "commit_final_answer"):
         raise Unreadable("Error: there is no such function. Call execute_sql or commit_final_answer.")
     raise Unreadable(f"Error: {name} was called without its argument, or with one of another type.")
 
