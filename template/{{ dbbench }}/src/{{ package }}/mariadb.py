@@ -1,7 +1,7 @@
 """MariaDB or MySQL, through an account that can touch nothing but its own scratch database.
 
 On MariaDB the tables are temporary ones: they are made without waiting for the disk, only the connection that made them
-sees them, and the account needs no other right. MySQL cannot name a temporary table twice in one statement, so there
+sees them, and the account cannot make others. MySQL cannot name a temporary table twice in one statement, so there
 they are ordinary ones, and two environments at a time need two databases.
 
 `python -m <package>.mariadb` prints the statements that make the account of `DBBENCH_URL`.
@@ -31,7 +31,7 @@ RAW = {"no_parameters": True}
 # MariaDB reads what stands behind M!, and passes over what asks for a MySQL from 5.7.8 on.
 _TIME = f"/*M! , max_statement_time = {SECONDS} */ /*!50708 , max_execution_time = {1000 * SECONDS:.0f} */"
 LIMITED = f"SET @dbbench = 1 {_TIME}"
-RIGHTS = "CREATE TEMPORARY TABLES /*!50708 , SELECT, INSERT, UPDATE, DELETE, CREATE, DROP */"
+RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES /*!50708 , CREATE, DROP */"
 OPTIONS = " ENGINE=MyISAM CHARACTER SET utf8mb4"
 """MyISAM gives the space on the disk back when the table goes."""
 
@@ -173,4 +173,7 @@ def grants(url: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(grants(os.environ.get(VARIABLE, "")) + "\n")
+    try:
+        sys.stdout.write(grants(os.environ.get(VARIABLE, "")) + "\n")
+    except Problem as problem:
+        sys.exit(str(problem))
