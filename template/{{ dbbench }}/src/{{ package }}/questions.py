@@ -94,19 +94,23 @@ class Asking:
 
     def rank(self) -> Question:
         """The row that is first or last."""
-        field = pick(self.numeric, self.rng)
+        field, highest = pick(self.ends() or [(self.numeric[0], True)], self.rng)
         place = self.sheet.fields.index(field)
-        highest = self.sole(place)
         order = "DESC" if highest else "ASC"
         sql = f"SELECT {quoted(self.name.header)} FROM {self.place} ORDER BY {field.sql} {order} LIMIT 1"
         row = (max if highest else min)(self.sheet.table.rows, key=lambda row: number(row[place]))
         kind = "highest" if highest else "lowest"
         return self.question(kind, sql, (row[0],), asked=self.name, column=field)
 
-    def sole(self, place: int) -> bool:
-        """Whether to ask for the largest, rather than the smallest: where two rows share one, for the other."""
-        values = [number(row[place]) for row in self.sheet.table.rows]
-        return values.count(max(values)) == 1 and (values.count(min(values)) > 1 or bool(self.rng.random() < 0.5))
+    def ends(self) -> list[tuple[Field, bool]]:
+        """The columns of which only one row has the highest number, with true, or the lowest."""
+        found = []
+        for field in self.numeric:
+            values = [number(row[self.sheet.fields.index(field)]) for row in self.sheet.table.rows]
+            found += [
+                (field, highest) for highest in (True, False) if values.count((max if highest else min)(values)) == 1
+            ]
+        return found
 
     def aggregate(self, function: str) -> Question:
         """One number for the rows that have something in common."""
