@@ -86,7 +86,22 @@ def load_model(folder: Path, config: ModelConfig, numbers: Precision) -> PreTrai
         device_map={"": "cuda:0" if torch.cuda.is_available() else "cpu"},
     )
     model.config.use_cache = False
+    if config.adapter == "qlora":
+        keep_trainable(model)
     return model
+
+
+def keep_trainable(model: torch.nn.Module) -> None:
+    """Let a base in 4 bits be trained after it was evaluated on a CPU.
+
+    Where the CPU multiplies bf16, bitsandbytes packs the weights anew at the first evaluation, and its product with
+    those passes no gradient on.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def four_bits(numbers: Precision) -> BitsAndBytesConfig:

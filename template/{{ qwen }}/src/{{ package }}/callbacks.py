@@ -16,7 +16,7 @@ from .tracking import Tracker
 
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""
-DROPPED = {"epoch", "num_tokens", "total_flos"}
+DROPPED = {"epoch", "num_tokens", "total_flos", "train_loss"}
 """Values that say nothing that the step does not say, or that start at zero again when a run is gone on with."""
 CLOCK = ("runtime", "per_second")
 """How the names of values end that depend on the clock."""

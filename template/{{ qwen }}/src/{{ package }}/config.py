@@ -142,7 +142,7 @@ def smoke() -> Config:
             precision="fp32",
             validate_every=6,
             save_every=6,
-            episodes=4,
+            episodes=2,
         ),
     )
 

@@ -80,8 +80,8 @@ def histogram(lengths: Sequence[int], limit: int, bins: int = 8) -> str:
     counts = Counter(length // width for length in lengths)
     most = max(counts.values())
     lines = [
-        f"{number * width:>7} to {(number + 1) * width - 1:>6}{counts[number]:>7}  "
-        f"{'#' * math.ceil(WIDTH * counts[number] / most)}"
+        f"{number * width:>7} to {(number + 1) * width - 1:>6}{counts[number]:>7}"
+        f"{'  ' * (counts[number] > 0)}{'#' * math.ceil(WIDTH * counts[number] / most)}"
         for number in range(min(counts), max(counts) + 1)
     ]
     ordered = sorted(lengths)

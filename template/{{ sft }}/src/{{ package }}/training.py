@@ -10,19 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 
 from . import merging, modelcard, saved
+from .agent import play
 from .base import adapters, folder_of, load_model, load_tokenizer, precision, train_in_fp32
 from .callbacks import Play, Progress, Record
 from .chat import Example, encoded
 from .config import Config
 from .data import Data, load
 from .errors import Problem
+from .generation import Transformers
 from .supervision import histogram, refuse, refuse_difference, shown, summary, unigram_floor
+from .tasks import generate
 from .tracking import Tracker, read
 
 MODEL = "model"
@@ -46,7 +50,7 @@ class Prepared(NamedTuple):
     """Of each split."""
 
 
-def train(config: Config, run: Path, player: Player | None = None) -> dict[str, float]:
+def train(config: Config, run: Path) -> dict[str, float]:
     """Train into a run folder, from its last whole checkpoint if it has one, and save the model; what was measured.
 
     Raises:
@@ -56,13 +60,11 @@ def train(config: Config, run: Path, player: Player | None = None) -> dict[str, 
     checkpoint = saved.latest(run / "checkpoints")
     tracker = Tracker(run, {}, saved.step_of(checkpoint))
     trainer = build(config, run, prepared, first=checkpoint is None)
-    play = None if player is None else playing(trainer, prepared.tokenizer, player)
-    record = Record(tracker, play)
+    player = player_of(config)
+    record = Record(tracker, None if player is None else playing(trainer, prepared.tokenizer, player))
     trainer.add_callback(record)
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        if trainer.state.global_step % config.train.validate_every:
-            trainer.evaluate()
         record.write()
     finally:
         tracker.close()
@@ -153,7 +155,8 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         logging_steps=1,
         report_to="none",
         seed=config.seed,
-        dataloader_pin_memory=numbers != "fp32",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
     )
 
 
@@ -162,6 +165,23 @@ def rows(examples: list[Example]) -> Dataset:
     return Dataset.from_dict(
         {"input_ids": [one.input_ids for one in examples], "labels": [one.labels for one in examples]}
     )
+
+
+def player_of(config: Config) -> Player | None:
+    """Plays the first validation tasks, and says how many succeed; None where no episodes are asked for."""
+    if not config.train.episodes:
+        return None
+    tasks = generate(config.data.validation, config.data.seed, "validation")[: config.train.episodes]
+
+    def player(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
+        policy = Transformers(model, tokenizer, length=config.train.length)
+        episodes = play(policy, tasks, config.data.protocol, shown=True)
+        return {
+            "success": sum(episode.success for episode in episodes) / len(episodes),
+            "rounds": sum(episode.rounds for episode in episodes) / len(episodes),
+        }
+
+    return player
 
 
 def playing(trainer: SFTTrainer, tokenizer: PreTrainedTokenizerBase, player: Player) -> Play:
