@@ -22,7 +22,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRACKERS = ("tensorboard", "wandb", "none")
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
-SHARED = ("evidence", "divisions", "experiments", "replicated")  # overlays that are the same in every variant
+SHARED = ("every", "evidence", "divisions", "experiments", "replicated")  # overlays that are the same in every variant
 
 SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
@@ -247,7 +247,10 @@ def _environment(session: nox.Session, project: Path, family: str) -> Path:
 
 
 def _run(session: nox.Session, python: Path, module: str, *arguments: str) -> None:
-    environment = {"PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]])}
+    environment = {
+        "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
+        "PYTHONDONTWRITEBYTECODE": "",  # with it, every process of every variant compiles PyTorch's modules anew
+    }
     if session.python != "3.11":
         environment["COVERAGE_CORE"] = "sysmon"  # costs less than tracing, and came with Python 3.12
     session.run(str(python), "-m", module, *arguments, env=environment, external=True)

@@ -8,9 +8,9 @@ from typing import Any
 from .config import Config
 from .errors import Problem
 from .experiments import Estimate, estimate, measured, trained
+from .fields import differences
+from .intervals import ANYWHERE, DIFFERENCE
 from .runs import load_environment
-from .seam import ANYWHERE, DIFFERENCE
-from .settings import differences
 
 BASELINE = "baseline"
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from .duplicates import correlated, joined
 from .errors import Problem
+from .fields import fingerprint
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
-from .settings import fingerprint
 from .splits import SPLITS, Entry, lock, split_of
 
 FEATURES = 64

@@ -72,7 +72,7 @@ def record_start(run: str, folder: Path) -> None:
         Problem: it started from others, so that it would not go on as it began.
     """
     from .runs import find, weights_of
-    from .settings import fingerprint
+    from .fields import fingerprint
     from .splits import write_atomically
 
     digest = fingerprint(weights_of(find(run)))
@@ -105,7 +105,7 @@ def forgotten(run: Path) -> dict[str, dict[str, Any]]:
 
 def difference(before: Path, after: Path, config: "Config") -> dict[str, Any]:
     """Two runs' accuracies on one configuration's validation images, and the interval of their paired difference."""
-    from .evaluation import interval
+    from .intervals import interval
 
     right = [recognised(run, config) for run in (before, after)]
     change = right[1] - right[0]

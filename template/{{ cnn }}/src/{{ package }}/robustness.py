@@ -40,7 +40,7 @@ class Robustness:
 
 def robustness(run: Path, epsilon: float) -> dict[str, dict[str, Any]]:
     """The accuracy on each kind of images, with its interval; also written to the run."""
-    from .evaluation import interval
+    from .intervals import interval
     from .splits import write_atomically
 
     results = {}

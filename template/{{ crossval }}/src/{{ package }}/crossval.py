@@ -10,7 +10,7 @@ from .divisions import choosing
 from .errors import Problem
 from .experiments import estimate, measured, trained
 from .folds import Fold
-from .seam import Metric
+from .intervals import Metric
 
 FOLDS = Path("folds")
 

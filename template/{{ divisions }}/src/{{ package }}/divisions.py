@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper
 from typing import ClassVar
 
-from .settings import fingerprint
+from .fields import fingerprint
 
 LEFT_OUT = "left out"
 """Where a group lies that is in no split."""

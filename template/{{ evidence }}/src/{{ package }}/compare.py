@@ -32,8 +32,8 @@ class Compare:
 
     def __call__(self) -> None:
         from .comparison import compare_runs, compare_series
+        from .fields import differences
         from .runs import load_config
-        from .settings import differences
 
         a, b = named(self.a), named(self.b)
         single = len(a) == len(b) == 1

@@ -9,9 +9,9 @@ import numpy as np
 
 from . import runs
 from .errors import Problem
+from .intervals import ANYWHERE, DIFFERENCE
 from .pairs import Comparison, corrected, judged, over_examples
 from .report import Evaluation
-from .seam import ANYWHERE, DIFFERENCE
 from .series import RESULTS, t_interval
 
 

@@ -18,10 +18,10 @@ from .config import Config
 from .divisions import LEFT_OUT, Division, choosing
 from .errors import Problem
 from .experiments import Estimate, estimate, measured, trained
+from .fields import fingerprint, to_json
+from .intervals import ANYWHERE, DIFFERENCE, Metric
 from .report import save
 from .runs import RUNS
-from .seam import ANYWHERE, DIFFERENCE, Metric
-from .settings import fingerprint, to_json
 from .splits import write_atomically
 
 if TYPE_CHECKING:

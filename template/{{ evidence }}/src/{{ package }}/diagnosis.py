@@ -18,14 +18,15 @@ from torch import Tensor
 from .config import Config
 from .drift import columns, shifts
 from .errors import Diverged, Problem
-from .evaluation import FEWEST, measure
+from .evaluation import measure
+from .intervals import FEWEST, Metric
 from .labels import inspect
 from .observations import Finding, Observations, Score
 from .profiling import say
 from .replay import Replay, miniature
 from .report import save
 from .runs import MODEL, load_config, load_environment
-from .seam import Examples, Metric, Task
+from .seam import Examples, Task
 from .seeding import key
 from .splits import write_atomically
 from .symptoms import DEAD, VANISHED, judge, wants_trials

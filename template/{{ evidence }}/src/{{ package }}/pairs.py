@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 
 from .errors import Problem
-from .evaluation import FEWEST, independent, interval
-from .seam import Metric
+from .intervals import FEWEST, Metric, independent, interval
 
 EXACT = 13
 """With at most so many pairs that differ, every one of the 2^13 = 8,192 ways to swap them is tried."""

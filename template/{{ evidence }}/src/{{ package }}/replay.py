@@ -19,11 +19,12 @@ from .checkpoint import Identity
 from .device import choose_for_use
 from .distributed import World
 from .errors import Diverged
+from .fields import fingerprint
 from .origin import Origin, blame, finite, flow
 from .runs import load_environment
 from .seam import Batch, Task
 from .seeding import TrainingBatches
-from .settings import TrainConfig, fingerprint
+from .settings import TrainConfig
 from .trainer import Step, Trainer
 
 AHEAD = 10**6

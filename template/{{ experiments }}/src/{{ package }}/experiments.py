@@ -16,10 +16,10 @@ from .device import choose, choose_for_use
 from .distributed import World
 from .errors import Problem
 from .evaluation import measure
+from .fields import to_json
+from .intervals import ANYWHERE, Limits, Metric
 from .runs import MODEL, RUNS, load_config, load_environment, weights_of
-from .seam import ANYWHERE, Limits, Metric
 from .series import t_interval
-from .settings import to_json
 from .trainer import Trainer
 from .training import opened
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from . import budgets
 from .config import PRESETS, Config
 from .device import Device, choose, timings
+from .footprint import step_bytes
 from .seam import Batch, Context, Task
 from .seeding import generator, key, reseed
 
@@ -213,13 +214,15 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
 
 
 def check_budgets(device: Device) -> Iterator[Finding]:
-    """The preset `full` against its budgets; memory and latency only where a GPU can measure them."""
+    """The preset `full` against its budgets; without a GPU, memory is estimated and latency is left out."""
     config = PRESETS["full"]()
     with torch.device("meta"):
         model = config.task().model()
     yield parameters(model)
     if device.type == "cuda":
         yield from measured_budgets(config, device)
+    else:
+        yield estimated_memory(config)
 
 
 def parameters(model: nn.Module) -> Finding:
@@ -237,6 +240,19 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+def estimated_memory(config: Config) -> Finding:
+    """Memory of one training micro-batch on a GPU, from shapes alone."""
+    return memory_budget(step_bytes(config, bf16=config.train.precision != "fp32"), "estimated for")
+
+
+def memory_budget(found: int, how: str) -> Finding:
+    """Bytes of a training step, beside their budget."""
+    what = f"{found / 1e9:.2f} GB {how} a training step, {budgets.VRAM_GB} GB allowed"
+    mend = ": lower micro_batch or turn on activation_checkpointing in full() of config.py"
+    fits = found <= 1e9 * budgets.VRAM_GB
+    return Finding("memory budget", fits, what if fits else what + mend)
+
+
 def measured_budgets(config: Config, device: Device) -> Iterator[Finding]:
     """Peak memory of one training micro-batch with its optimizer step, and latency of one example."""
     task = config.task()
@@ -249,11 +265,7 @@ def measured_budgets(config: Config, device: Device) -> Iterator[Finding]:
             subject.loss(model, subject.batch).backward()
         optimizer.step()
         optimizer.zero_grad()
-    gigabytes = torch.cuda.max_memory_allocated() / 1e9
-    what = f"{gigabytes:.2f} GB for a training step, {budgets.VRAM_GB} GB allowed"
-    mend = ": lower micro_batch or turn on activation_checkpointing in full() of config.py"
-    fits = gigabytes <= budgets.VRAM_GB
-    yield Finding("memory budget", fits, what if fits else what + mend)
+    yield memory_budget(torch.cuda.max_memory_allocated(), "for")
     milliseconds = latency_ms(task, model, device)
     what = f"{milliseconds:.1f} ms for one example, {budgets.LATENCY_MS} ms allowed"
     fits = milliseconds <= budgets.LATENCY_MS

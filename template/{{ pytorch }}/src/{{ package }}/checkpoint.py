@@ -25,8 +25,8 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from .errors import Problem
+from .fields import fingerprint
 from .processes import Processes
-from .settings import fingerprint
 from .splits import replace, write_atomically
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from .errors import Problem
 
 if TYPE_CHECKING:
     from .distributed import World
-    from .evaluation import Result
+    from .intervals import Result
     from .series import Series
 
 Preset = Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")]
@@ -63,7 +63,7 @@ class Evaluate:
     """With --final: open it for other weights too; that is counted, and every later report says so."""
 
     def __call__(self) -> None:
-        from .evaluation import Result
+        from .intervals import Result
         from .report import Evaluation, evaluate_finally
         from .runs import find
 
@@ -198,7 +198,7 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
 
 def show(results: dict[str, "Result"]) -> None:
     """Print metrics beside their floors."""
-    from .evaluation import table
+    from .intervals import table
 
     show_rows(table(results))
 

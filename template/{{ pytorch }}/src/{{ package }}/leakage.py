@@ -15,8 +15,8 @@ from torch import Tensor
 
 from .duplicates import Pair
 from .errors import Problem
+from .fields import fingerprint
 from .ledger import opened
-from .settings import fingerprint
 from .splits import SPLITS
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@
 with state between its steps, or a loss over the whole batch, needs no change in them.
 """
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -13,18 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .intervals import Metric
 from .leakage import Leakage, equal_examples
 from .ledger import sealed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["Batch", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
+
 Batch = dict[str, Tensor]
-Limits = tuple[float, float]
-ANYWHERE: Limits = (-math.inf, math.inf)
-SHARE: Limits = (0.0, 1.0)
-DIFFERENCE: Limits = (-1.0, 1.0)
-"""Between which a difference of two shares lies."""
 
 
 class Context(NamedTuple):
@@ -45,25 +42,6 @@ class Output(NamedTuple):
     """State for the next step, detached, with the slots of the micro-batch as leading dimension; {} for none."""
     logs: dict[str, Tensor]
     """Further scalars to record, summed like the loss."""
-
-
-class Metric(NamedTuple):
-    """A figure of merit on one split."""
-
-    value: float
-    per_example: Tensor | None
-    """One number for each independent example, with `value` as their mean; None where there is no such thing."""
-    higher_is_better: bool = False
-    group: Tensor | None = None
-    """An integer for each example, where examples depend on each other: those that share a writer, a patient, a
-    document. Then the groups are what is independent, and is drawn again for an interval."""
-    share: bool = False
-    """Whether it lies from 0 to 1, as an accuracy does. An interval around a mean of a few trainings ends there too."""
-
-    @property
-    def limits(self) -> Limits:
-        """Between which it lies."""
-        return SHARE if self.share else ANYWHERE
 
 
 class Fault(NamedTuple):
@@ -125,6 +103,13 @@ class Task:
     def data(self, split: str) -> Examples:
         """The examples of `train`, `validation` or `test`; the last is sealed until `evaluate --final`."""
         raise NotImplementedError
+
+    def shaped(self, count: int) -> Batch:
+        """A batch like those of `count` training examples, to estimate memory with: shapes and types count alone.
+
+        Say here what they are where it would take long to make the data.
+        """
+        return self.data("train").batch(np.zeros(count, np.int64), None)
 
     def data_hash(self) -> str:
         """Identifies the data and their split; a run refuses to go on with others."""

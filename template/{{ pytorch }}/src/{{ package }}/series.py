@@ -16,8 +16,7 @@ import numpy as np
 from . import runs
 from .config import Config
 from .errors import Problem
-from .evaluation import Result, floor_rows
-from .seam import ANYWHERE, SHARE, Limits
+from .intervals import ANYWHERE, SHARE, Limits, Result, floor_rows
 from .splits import write_atomically
 
 RESULTS = Path("report", "results.json")

@@ -1,16 +1,13 @@
-"""What the trainer can be told, and configurations as JSON."""
+"""What the trainer can be told."""
 
-import dataclasses
-import hashlib
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Literal
 
 from .errors import Problem
+from .fields import differences, fingerprint, from_json, to_json
 
-T = TypeVar("T")
+__all__ = ["TrainConfig", "differences", "fingerprint", "from_json", "to_json"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,66 +72,3 @@ class TrainConfig:
     def micro_batches(self) -> int:
         """Forward passes in one optimizer step, over all processes."""
         return self.batch // self.micro_batch
-
-
-def to_json(config: Any) -> str:
-    """A configuration dataclass as indented JSON."""
-    return json.dumps(dataclasses.asdict(config), indent=2)
-
-
-def from_json(kind: type[T], text: str) -> T:
-    """The configuration of type `kind` that `to_json` wrote.
-
-    Raises:
-        Problem: the text is not JSON, or its fields are not those of `kind`.
-    """
-    try:
-        return _build(kind, json.loads(text))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise Problem(f"the saved configuration does not fit this version of the code: {error}") from error
-
-
-def _build(kind: type[T], values: dict[str, Any]) -> T:
-    hints: dict[str, Any] = get_type_hints(kind)
-    fields: dict[str, Any] = {}
-    for name, value in values.items():
-        hint = _dataclass_of(hints.get(name), value)
-        if hint is not None:
-            fields[name] = _build(hint, value)
-        else:
-            fields[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**fields)
-
-
-def _dataclass_of(hint: Any, value: Any) -> Any:
-    """The dataclass that wrote a value, if one did: of several, the one whose first field is as it is there."""
-    kinds = [kind for kind in get_args(hint) or (hint,) if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
-    if not isinstance(value, dict) or not kinds:
-        return None
-    if len(kinds) == 1:
-        return kinds[0]
-    for kind in kinds:
-        first = dataclasses.fields(kind)[0]
-        if value.get(first.name) == first.default:
-            return kind
-    raise TypeError(f"{value} is none of {', '.join(kind.__name__ for kind in kinds)}")
-
-
-def differences(old: Any, new: Any) -> list[str]:
-    """The fields in which two configurations differ, as `train.steps: 100, not 200`."""
-    lines = []
-    for field in dataclasses.fields(old):
-        a, b = getattr(old, field.name), getattr(new, field.name)
-        if dataclasses.is_dataclass(a) and type(a) is type(b):
-            lines += [f"{field.name}.{line}" for line in differences(a, b)]
-        elif a != b:
-            lines.append(f"{field.name}: {a}, not {b}")
-    return lines
-
-
-def fingerprint(text: str | bytes | Path) -> str:
-    """SHA-256, as hexadecimal, of a text, of bytes, or of what a file holds."""
-    if isinstance(text, Path):
-        with text.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()

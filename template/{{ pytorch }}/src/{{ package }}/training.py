@@ -6,15 +6,19 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from .checkpoint import Identity
 from .config import Config
 from .device import Device, choose, describe
 from .distributed import World
+from .errors import Problem
+from .fields import fingerprint
 from .leakage import refuse
-from .runs import RUNS, create, describe_environment, exclusive, restore_environment
+from .runs import RUNS, create, describe_environment, exclusive, load_environment
 from .seam import Task
 from .seeding import be_deterministic
-from .settings import TrainConfig, fingerprint
+from .settings import TrainConfig
 
 
 class Opened(NamedTuple):
@@ -46,7 +50,7 @@ def opened(
         if world.first:
             refuse(task.leakage())
     if run is None:
-        environment = describe_environment(device, world, data) | (also or {})
+        environment = describe_environment(machine(device, world), data) | (also or {})
         run = world.share(create(config, environment, parent) if world.first else None)
     else:
         restore_environment(run, device, world, data)
@@ -56,3 +60,31 @@ def opened(
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
         identity = Identity(fingerprint(run / "config.json"), data)
         yield Opened(task, config.train, config.seed, run, identity, device, world)
+
+
+def machine(device: Device, world: World) -> dict[str, Any]:
+    """Of where a run is trained, what decides its bits, and the hardware's name."""
+    return {
+        "device": device.type,
+        "bf16": device.bf16,
+        "threads": torch.get_num_threads(),
+        "processes": world.size,
+        "hardware": describe(device),
+    }
+
+
+def restore_environment(run: Path, device: Device, world: World, data: str) -> None:
+    """Compute as the run did before: with as many threads.
+
+    Raises:
+        Problem: the data, the device, the precision or the number of processes are not the run's.
+    """
+    recorded = load_environment(run)
+    if recorded["data"] != data:
+        raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
+    before = Device(recorded["device"], recorded["bf16"])
+    if device != before:
+        now = f"{device.type} in {device.precision}"
+        raise Problem(f"{run} was started on {before.type} in {before.precision}, and this is {now}: start a new run")
+    world.goes_on(run, recorded["processes"])
+    torch.set_num_threads(recorded["threads"])

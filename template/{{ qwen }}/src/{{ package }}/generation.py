@@ -6,6 +6,7 @@ Both are given the tokens of the model's own chat template, so that one plays as
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -13,7 +14,6 @@ from .agent import Turn
 from .chat import END, Message, prompted
 from .errors import Problem
 from .moves import message_of
-from .seeding import key
 
 TOKENS = 512
 """Tokens of one message, at most."""
@@ -65,7 +65,7 @@ class Transformers:
         self.batches += 1
         self.model.eval()
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(key(self.seed, "playing", self.batches))
+            torch.manual_seed(int(np.random.SeedSequence((self.seed, self.batches)).generate_state(1)[0]))
             out = self.model.generate(
                 input_ids=torch.tensor(padded, device=device),
                 attention_mask=torch.tensor(mask, device=device),

@@ -9,9 +9,8 @@ import torch
 
 from .agent import Episode
 from .errors import Problem
-from .evaluation import Result, summarise
+from .intervals import Metric, Result, summarise
 from .pairs import Comparison, corrected, over_examples
-from .seam import Metric
 from .splits import write_atomically
 
 

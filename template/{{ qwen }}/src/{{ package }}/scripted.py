@@ -1,5 +1,6 @@
 """Policies without a model, between which every model should lie: the expert, and chance."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,6 @@ from .agent import Turn
 from .chat import Message
 from .expert import expert
 from .protocol import PROTOCOLS, TOOLS, Call
-from .seeding import key
 from .tasks import Task
 
 WORDS = 6
@@ -46,7 +46,7 @@ class Random:
         return [self._move(turn) for turn in turns]
 
     def _move(self, turn: Turn) -> Message:
-        rng = np.random.default_rng(key(self.seed, turn.task.id, turn.round))
+        rng = np.random.default_rng((self.seed, zlib.crc32(turn.task.id.encode()), turn.round))
         function = TOOLS[rng.integers(len(TOOLS))]["function"]
         words = str(turn.messages[-1]["content"]).split() or [""]
         parameters: dict[str, Any] = function["parameters"]["properties"]

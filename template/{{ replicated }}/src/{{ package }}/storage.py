@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .checkpoint import Index, Trained, load_weights, save_weights
-from .settings import fingerprint
+from .fields import fingerprint
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 

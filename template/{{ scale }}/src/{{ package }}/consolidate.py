@@ -26,7 +26,7 @@ class Consolidate:
         from .checkpoint import Identity, save_weights, saving
         from .distributed import World
         from .runs import find, load_config, load_environment
-        from .settings import fingerprint
+        from .fields import fingerprint
         from .storage import Checkpoints
 
         run = find(self.run)

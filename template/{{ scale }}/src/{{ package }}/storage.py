@@ -24,7 +24,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from .checkpoint import Index, Trained, damaged, refuse
 from .errors import Problem
-from .settings import fingerprint
+from .fields import fingerprint
 
 STATE = "state.pt"
 MODEL, AVERAGED, OPTIMIZER = "model.", "averaged.", "optimizer."

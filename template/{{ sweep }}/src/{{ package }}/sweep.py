@@ -32,9 +32,9 @@ from .config import Config
 from .errors import Diverged, Problem
 from .evaluation import measure
 from .experiments import estimate, measured, trained
+from .fields import differences, from_json, to_json
 from .report import save
 from .search import search
-from .settings import differences, from_json, to_json
 from .trials import TAKES_UP, KeyedTPE, TrialTrainer, finished, taken_up
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .data import END, Text
-from .seam import Metric
+from .intervals import Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

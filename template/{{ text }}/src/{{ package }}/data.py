@@ -24,9 +24,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from .duplicates import Pair, joined
 from .errors import Problem
+from .fields import fingerprint
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
-from .settings import fingerprint
 from .shingles import RULE, near
 from .splits import SPLITS, Entry, Training, lock, replace, split_of, write_atomically
 

@@ -42,6 +42,9 @@ class LanguageModeling(Task):
     def data(self, split: str) -> TextExamples:
         return self.text.examples(split, self.config.context)
 
+    def shaped(self, count: int) -> Batch:
+        return {"tokens": torch.zeros(count, self.config.context + 1, dtype=torch.long)}
+
     def data_hash(self) -> str:
         return self.text.sha256
 

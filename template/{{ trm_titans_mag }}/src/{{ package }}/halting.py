@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .seam import Fault, Metric
+from .intervals import Metric
+from .seam import Fault
 
 
 def steps_taken(q: Float[Tensor, "n N"]) -> Int[Tensor, "n"]:

@@ -14,10 +14,11 @@ from . import bits
 from .config import Language, ModelConfig
 from .data import Text, TextExamples, prepare
 from .floors import cached_floors
+from .intervals import Metric
 from .leakage import Leakage
 from .model import FullModel
 from .predict import LanguageModel
-from .seam import Batch, Context, Metric
+from .seam import Batch, Context
 from .sequences import Sequential
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ import torch
 from filelock import FileLock
 
 from .errors import Problem
+from .fields import fingerprint
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .seeding import key
-from .settings import fingerprint
 from .splits import SPLITS, Entry, lock, split_of, write_atomically
 from .sudoku import SIDES, candidates, carved, drawn, grids, narrowed, propagate, search
 from .symmetry import canonical, varied

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from .errors import Problem
+from .fields import fingerprint
 from .leakage import Leakage, Sample, compare
 from .seam import Batch
 from .seeding import key
-from .settings import fingerprint
 from .splits import SPLITS, Entry, lock, split_of
 
 IGNORED = -100

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from . import recall
 from .config import ModelConfig, Recall
+from .intervals import Metric
 from .leakage import Leakage
 from .recall import Shape
-from .seam import Batch, Context, Metric
+from .seam import Batch, Context
 from .sequences import IGNORED, Sequential
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ from torch.nn import functional as F
 from . import halting, puzzles
 from .boards import beside, draw
 from .config import ModelConfig, Sudoku
+from .intervals import Metric
 from .leakage import Leakage
 from .model import Latent, Prediction
 from .model.act_head import information, ponder, share_of
 from .puzzles import Puzzles
-from .seam import Batch, Context, Fault, Metric, Output
+from .seam import Batch, Context, Fault, Output
 from .task import Recursive, matters, stablemax_cross_entropy
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Solving(Recursive):
 
     def data(self, split: str) -> Puzzles:
         return self.puzzles.splits[split]
+
+    def shaped(self, count: int) -> Batch:
+        board, figure = torch.zeros(count, self.config.length, dtype=torch.long), torch.zeros(count, dtype=torch.long)
+        return {"puzzle": board, "solution": board, "backtracks": figure, "rounds": figure}
 
     def data_hash(self) -> str:
         return self.puzzles.sha256

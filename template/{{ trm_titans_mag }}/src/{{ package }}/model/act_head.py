@@ -31,7 +31,6 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 
-
 CERTAIN = 1e-6
 """A share of examples that halt is kept this far from 0 and 1, where its logarithms are infinite."""
 

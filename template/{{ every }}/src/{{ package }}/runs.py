@@ -13,14 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from .config import Config
-from .device import Device, describe
-from .distributed import World
 from .errors import Problem
-from .settings import from_json, to_json
+from .fields import from_json, to_json
 from .splits import replace, write_atomically
 
 RUNS = Path("runs")
@@ -100,40 +97,19 @@ def load_environment(run: Path) -> dict[str, Any]:
     return environment
 
 
-def describe_environment(device: Device, world: World, data: str) -> dict[str, Any]:
-    """What decides a run's bits besides its configuration, and what somebody needs to repeat it."""
+def describe_environment(machine: dict[str, Any], data: str) -> dict[str, Any]:
+    """What decides a run's bits besides its configuration, of which `machine` is a part, and what repeats it."""
     # Reversed, since the first of two by one name is the one that is imported.
     installed = [distribution.metadata for distribution in metadata.distributions()][::-1]
     return {
         "data": data,
-        "device": device.type,
-        "bf16": device.bf16,
-        "threads": torch.get_num_threads(),
-        "processes": world.size,
-        "hardware": describe(device),
+        **machine,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "command": sys.argv,
         "commit": commit(),
         "packages": dict(sorted((about["Name"], about["Version"]) for about in installed if about["Name"])),
     }
-
-
-def restore_environment(run: Path, device: Device, world: World, data: str) -> None:
-    """Compute as the run did before: with as many threads.
-
-    Raises:
-        Problem: the data, the device, the precision or the number of processes are not the run's.
-    """
-    recorded = load_environment(run)
-    if recorded["data"] != data:
-        raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
-    before = Device(recorded["device"], recorded["bf16"])
-    if device != before:
-        now = f"{device.type} in {device.precision}"
-        raise Problem(f"{run} was started on {before.type} in {before.precision}, and this is {now}: start a new run")
-    world.goes_on(run, recorded["processes"])
-    torch.set_num_threads(recorded["threads"])
 
 
 def commit() -> str | None:

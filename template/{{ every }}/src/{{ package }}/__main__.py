@@ -123,7 +123,7 @@ def starting_point(arguments: Sequence[str]) -> Config:
 
 def refuse_changes(command: Train, config: Config, arguments: Sequence[str]) -> None:
     """A resumed run keeps the configuration that it was started with."""
-    from .settings import differences
+    from .fields import differences
 
     if command.seeds != 1:
         raise Problem("--seeds goes with a new training: --resume goes on with all seeds of the one that stopped")
