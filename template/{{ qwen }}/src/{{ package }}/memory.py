@@ -153,7 +153,8 @@ def step(causal: Any, train: TrainConfig, half: torch.dtype) -> tuple[int, int]:
     with Tracker(causal) as tracker:
         with mixed:
             hidden = causal.model(input_ids=tokens, use_cache=False).last_hidden_state
-            loss = Head.apply(hidden[:, :-1].flatten(0, 1), causal.lm_head.weight, half)
+            supervised = hidden[:, :-1].flatten(0, 1)
+            loss = Head.apply(supervised, causal.lm_head.weight, half)  # type: ignore[no-untyped-call]
         forward = tracker.lap()
         loss.sum().backward()
         return forward, tracker.lap()
@@ -202,7 +203,7 @@ class Tracker(TorchDispatchMode):
     """Counts the bytes of all storages that come up inside of it, except a model's own."""
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         parts = [*model.parameters(), *model.buffers()]
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
@@ -245,8 +246,10 @@ def allocate(model: nn.Module) -> None:
         return made[id(tensor)][1]
 
     for module in model.modules():
-        for held in (module._parameters, module._buffers):
-            held.update({name: place(tensor) for name, tensor in held.items() if tensor is not None})  # type: ignore[arg-type]
+        held: dict[str, Any] = module._parameters | module._buffers
+        for name, tensor in held.items():
+            if tensor is not None:
+                setattr(module, name, place(tensor))
 
 
 def quantised(name: str) -> bool:
