@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import optimize, stats
 from sklearn import metrics
-from transformer_demo import calibration, comparison, evaluation, series
+from transformer_demo import calibration, evaluation, pairs, series
 
 
 def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
@@ -19,7 +19,7 @@ def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples, for simulations that need many intervals."""
     monkeypatch.setattr(evaluation, "RESAMPLES", 400)
-    monkeypatch.setattr(comparison, "PERMUTATIONS", 399)
+    monkeypatch.setattr(pairs, "PERMUTATIONS", 399)
     monkeypatch.setattr(calibration, "DRAWS", 200)
 
 
@@ -82,7 +82,7 @@ def test_permutation_p_is_that_of_scipy(n: int) -> None:
             n_resamples=9999,
             rng=rng,
         ).pvalue
-        assert comparison.permutation_p(differences) == pytest.approx(theirs, abs=1e-12 if n <= 12 else 0.02)
+        assert pairs.permutation_p(differences) == pytest.approx(theirs, abs=1e-12 if n <= 12 else 0.02)
 
 
 @pytest.mark.parametrize("n", [10, 40])
@@ -92,7 +92,7 @@ def test_p_is_uniform_where_there_is_no_difference(n: int) -> None:
     found = []
     for seed in range(600):
         rng = np.random.default_rng(seed)
-        found.append(comparison.permutation_p(rng.exponential(size=n) - rng.exponential(size=n)))
+        found.append(pairs.permutation_p(rng.exponential(size=n) - rng.exponential(size=n)))
     assert stats.kstest(found, "uniform").pvalue > 0.01
     assert 0.03 < np.mean(np.array(found) <= 0.05) < 0.075
 
@@ -101,8 +101,8 @@ def test_p_is_uniform_where_there_is_no_difference(n: int) -> None:
 def test_holm_keeps_the_chance_of_any_error_at_its_level() -> None:
     def errs(corrected: bool) -> Callable[[np.random.Generator], bool]:
         def once(rng: np.random.Generator) -> bool:
-            ps = [comparison.permutation_p(rng.normal(size=10)) for _ in range(4)]
-            return min(comparison.holm(ps) if corrected else ps) <= 0.05
+            ps = [pairs.permutation_p(rng.normal(size=10)) for _ in range(4)]
+            return min(pairs.holm(ps) if corrected else ps) <= 0.05
 
         return once
 

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from .errors import Problem
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
+    from .pairs import Comparison
 
 ONE_EACH = """
 One training each: these pairs say what the examples say, and another seed may say otherwise. Before you adopt a change,
