@@ -56,7 +56,7 @@ def translated(domain: str, problem: str, optimize: bool = False) -> tuple[Any, 
     """The problem as parsed, and as Fast Downward reads it; `optimize` is for the planner, and prunes what it can.
 
     Raises:
-        Problem: it is not a problem of this domain.
+        Problem: it is no problem of this domain, or nothing leads to its goal.
     """
     arguments = sys.argv
     try:
@@ -65,6 +65,8 @@ def translated(domain: str, problem: str, optimize: bool = False) -> tuple[Any, 
         raise Problem(f"this is no game of ALFWorld, its PDDL cannot be translated: {error}") from None
     finally:
         sys.argv = arguments  # the translator puts its own there
+    if "Atom dummy(val1)" in sas:  # what the translator makes of a goal that nothing leads to
+        raise Problem("this game cannot be won: leave it out")
     return task, sas.encode()
 
 

@@ -136,7 +136,7 @@ class Worker:
     def __init__(self) -> None:
         self.context = get_context("forkserver")
         # Imported once, in the process that all others are copies of.
-        self.context.set_forkserver_preload([__name__])
+        self.context.set_forkserver_preload(["alfworld.agents.utils.misc", "textworld.envs.pddl"])
         self.process: Any = None
         self.begun, self.task, self.success = 0, "", False
 

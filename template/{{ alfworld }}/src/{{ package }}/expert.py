@@ -146,7 +146,7 @@ def thought(reason: str, move: Move, noise: np.random.Generator) -> str:
     """What the expert thinks at a move."""
     wordings = THOUGHTS[reason]
     return wordings[noise.integers(len(wordings))].format(
-        thing=move.thing, sort=move.thing.split()[0], place=move.place
+        thing=move.thing, sort=move.thing.partition(" ")[0], place=move.place
     )
 
 

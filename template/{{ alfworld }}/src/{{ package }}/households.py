@@ -4,7 +4,6 @@ The names follow ALFWorld's game files, because the engine makes `cabinet 3` of 
 """
 
 import re
-from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -110,8 +109,9 @@ def facts_of(thing: Thing, spot: Thing, number: int) -> list[str]:
 
 def contents(problem: str) -> list[tuple[str, tuple[str, ...]]]:
     """Each receptacle's name with the names of what lies there, sorted: equal for two problems of one layout."""
-    held: dict[str, list[str]] = defaultdict(list, {spot: [] for spot in STANDING.findall(problem)})
-    for thing, spot in LYING.findall(problem.partition("(:goal")[0]):
+    start = problem.partition("(:goal")[0]
+    held: dict[str, list[str]] = {spot: [] for spot in STANDING.findall(start)}
+    for thing, spot in LYING.findall(start):
         held[spot].append(plain(thing))
     return sorted((plain(spot), tuple(sorted(things))) for spot, things in held.items())
 

@@ -172,8 +172,8 @@ def read(file: Path) -> Task | None:
         folders = file.resolve().parts[-3:-1]
         kind = folders[0].split("-")[0]
         found = STATEMENT.search(game["grammar"])
-        if kind not in KINDS or not found:
-            raise ValueError("its folder is not named after one of the six kinds, or its grammar names no task")
+        if kind not in KINDS or not found or not isinstance(game["pddl_problem"], str):
+            raise ValueError("its folder is not named after one of the six kinds, or it lacks its task or its problem")
         task = Task(
             id="/".join(folders),
             kind=kind,
