@@ -71,8 +71,8 @@ def record_start(run: str, folder: Path) -> None:
     Raises:
         Problem: it started from others, so that it would not go on as it began.
     """
-    from .runs import find, weights_of
     from .fields import fingerprint
+    from .runs import find, weights_of
     from .splits import write_atomically
 
     digest = fingerprint(weights_of(find(run)))

@@ -25,8 +25,8 @@ class Consolidate:
     def __call__(self) -> Path:
         from .checkpoint import Identity, save_weights, saving
         from .distributed import World
-        from .runs import find, load_config, load_environment
         from .fields import fingerprint
+        from .runs import find, load_config, load_environment
         from .storage import Checkpoints
 
         run = find(self.run)

@@ -309,7 +309,7 @@ def recall() -> Config:
 
 
 def language() -> Config:
-    """The text of the transformer's preset `default`, with as many parameters and steps; the backbone is called once."""
+    """The text of the transformer's preset `default`, with as many parameters and steps."""
     return Config(
         preset="language",
         data=Language(),
