@@ -54,15 +54,16 @@ class Sums(NamedTuple):
 
 
 class Chunk(torch.autograd.Function):
-    """A chunk, or a piece of one, that began at `start`: the answers, the last memory and the last surprise."""
+    """A chunk, or a piece of one: the answers, the last memory and the last surprise."""
 
     @staticmethod
     def forward(ctx: Any, answers: bool, ends: bool, surprises: bool, *given: Tensor) -> tuple[Tensor, ...]:
-        """Of `start`, memory, surprise and tokens, those of the three results that are asked for."""
-        start, memory, surprise, tokens = grouped(given, Weights, Weights, Weights, Tokens)
-        u, recall, at = gradients(start, tokens.k, tokens.v)
+        """Of memory, surprise, tokens and where the chunk began, the results that are asked for."""
+        begun = len(given) > 12
+        memory, surprise, tokens, *start = grouped(given, Weights, Weights, Tokens, *[Weights] * begun)
+        u, recall, at = gradients(start[0] if begun else memory, tokens.k, tokens.v)
         mix, decays = mixing(tokens, tokens.k.shape[1] if answers else 1)
-        found, kept = [], [*given, *u, *recall, *at, *mix, *decays]
+        found, kept = [], [*given[:12], *u, *recall, *at, *mix, *decays]
         if answers:
             y_GTC, reading, read_at = read_each(memory, surprise, mix, u, tokens)
             found.append(y_GTC)
@@ -71,21 +72,20 @@ class Chunk(torch.autograd.Function):
             found += last_memory(memory, surprise, mix, u, tokens.k)
         if surprises:
             found += last_surprise(surprise, mix, u, tokens.k)
-        ctx.save_for_backward(*kept)
-        ctx.answers, ctx.ends, ctx.surprises = answers, ends, surprises
+        ctx.save_for_backward(*kept, *given[12:])
+        ctx.answers, ctx.ends, ctx.surprises, ctx.begun = answers, ends, surprises, begun
         return tuple(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        kinds = (Weights, Weights, Weights, Tokens, Gradients, Recall, Normed, Mixing, Decays)
+        kinds = [Weights, Weights, Tokens, Gradients, Recall, Normed, Mixing, Decays]
+        kinds += [Reading, Normed] * ctx.answers + [Weights] * ctx.begun
+        memory, surprise, tokens, u, recall, at, mix, decays, *more = grouped(ctx.saved_tensors, *kinds)
         if ctx.answers:
-            *first, reading, read_at = grouped(ctx.saved_tensors, *kinds, Reading, Normed)
-            start, memory, surprise, tokens, u, recall, at, mix, decays = first
-            sums = through_reading(grads[0], memory, surprise, tokens, u, mix, reading, read_at)
+            sums = through_reading(grads[0], memory, surprise, tokens, u, mix, *more[:2])
             grads = grads[1:]
         else:
-            start, memory, surprise, tokens, u, recall, at, mix, decays = grouped(ctx.saved_tensors, *kinds)
             sums = nothing(memory, u, mix, tokens)
         if ctx.ends:
             ended, written, its = Weights(*grads[:3]), mix.written[:, -1:], sums.mix
@@ -97,15 +97,19 @@ class Chunk(torch.autograd.Function):
             through_steps(ended, mix.surprise_written, sums.mix.surprise_written, u, tokens.k, sums)
             through_factor(ended, surprise, mix.surprise_kept, sums.surprise, sums.mix.surprise_kept)
         rates = through_mixing(sums.mix, tokens, mix, decays)
-        started, v_GTC = through_gradients(sums, start, tokens.k, u, recall, at)
-        return None, None, None, *started, *sums.memory, *sums.surprise, sums.q, sums.k, v_GTC, *rates
+        to_start = Weights(*map(torch.zeros_like, memory)) if ctx.begun else sums.memory
+        v_GTC = through_gradients(sums, to_start, more[-1] if ctx.begun else memory, tokens.k, u, recall, at)
+        begun = to_start if ctx.begun else ()
+        return None, None, None, *sums.memory, *sums.surprise, sums.q, sums.k, v_GTC, *rates, *begun
 
 
 def work(
     answers: bool, ends: bool, surprises: bool, start: Weights, memory: Weights, surprise: Weights, tokens: Tokens
 ) -> list[Tensor]:
     """What is asked for of a chunk's answers, its last memory and its last surprise."""
-    given = (*start, *memory, *surprise, *tokens)
+    # The compiler refuses a tensor that is given twice.
+    begun = () if start.up is memory.up else start
+    given = (*memory, *surprise, *tokens, *begun)
     return list(Chunk.apply(answers, ends, surprises, *given))  # type: ignore[no-untyped-call]
 
 
@@ -247,9 +251,15 @@ def through_decay(
 
 
 def through_gradients(
-    sums: Sums, start: Weights, k_GTC: Float[Tensor, "G T C"], u: Gradients, recall: Recall, at: Normed
-) -> tuple[Weights, Float[Tensor, "G T C"]]:
-    """Of the gradient in u, that in the weights at which it was taken and in v; that in k is added."""
+    sums: Sums,
+    to_start: Weights,
+    start: Weights,
+    k_GTC: Float[Tensor, "G T C"],
+    u: Gradients,
+    recall: Recall,
+    at: Normed,
+) -> Float[Tensor, "G T C"]:
+    """Of the gradient in u, that in v; those in k and in the weights at which it was taken are added."""
     to, scale, part = sums.u, start.scale, 2 / k_GTC.shape[-1]
     a_GTE = curvature(recall.a).mul_(recall.passed).mul_(to.up)
     passed_GTE = to.up.mul_(recall.slope)
@@ -267,12 +277,10 @@ def through_gradients(
     scales_GTC = torch.addcmul(to_f_GTC * recall.error, at.normed, error_GTC, value=part)
     error_GTC.mul_(part)
     sums.k.add_(error_GTC).baddbmm_(a_GTE, start.up)
-    started = Weights(
-        torch.bmm(a_GTE.mT, k_GTC),
-        torch.bmm(u.down.mT, passed_GTE).baddbmm_(z_GTC.mT, u.hidden),
-        scales_GTC.sum(1, keepdim=True),
-    )
-    return started, error_GTC.neg()
+    to_start.up.baddbmm_(a_GTE.mT, k_GTC)
+    to_start.down.baddbmm_(u.down.mT, passed_GTE).baddbmm_(z_GTC.mT, u.hidden)
+    to_start.scale.add_(scales_GTC.sum(1, keepdim=True))
+    return error_GTC.neg()
 
 
 def curvature(a_GTE: Float[Tensor, "G T E"]) -> Float[Tensor, "G T E"]:

@@ -182,12 +182,12 @@ def mixing(tokens: Tokens, rows: int) -> tuple[Mixing, Decays]:
 
 
 def stepped(base: Weights, written_G1T: Float[Tensor, "G 1 T"], u: Gradients, k_GTC: Float[Tensor, "G T C"]) -> Weights:
-    """Base + sum over s of written_s u_s, in the place of base."""
+    """Base + sum over s of written_s u_s."""
     weight_GT1 = written_G1T.mT
     return Weights(
-        base.up.baddbmm_(u.up.mT, weight_GT1 * k_GTC),
-        base.down.baddbmm_((weight_GT1 * u.down).mT, u.hidden),
-        base.scale.baddbmm_(written_G1T, u.scale),
+        torch.baddbmm(base.up, u.up.mT, weight_GT1 * k_GTC),
+        torch.baddbmm(base.down, (weight_GT1 * u.down).mT, u.hidden),
+        torch.baddbmm(base.scale, written_G1T, u.scale),
     )
 
 
@@ -208,11 +208,13 @@ def read_each(
 ) -> tuple[Float[Tensor, "G T C"], Reading, Normed]:
     """y_t = M_t(q_t) (15), layer by layer; a token meets those written before it in a masked product."""
     q_GTC, alike_GTT = tokens.q, torch.bmm(tokens.q, tokens.k.mT)
-    a_GTE = torch.bmm(mix.kept * q_GTC, memory.up.mT).baddbmm_(mix.carried * q_GTC, surprise.up.mT)
-    hidden_GTE = F.gelu(a_GTE.baddbmm_(mix.written * alike_GTT, u.up))
+    a_GTE = torch.baddbmm(torch.bmm(mix.kept * q_GTC, memory.up.mT), mix.carried * q_GTC, surprise.up.mT)
+    a_GTE = torch.baddbmm(a_GTE, mix.written * alike_GTT, u.up)
+    hidden_GTE = F.gelu(a_GTE)
     memory_GTC, surprise_GTC, tokens_GTT = (torch.bmm(hidden_GTE, x.mT) for x in (memory.down, surprise.down, u.hidden))
-    z_GTC = (mix.kept * memory_GTC).addcmul_(mix.carried, surprise_GTC).baddbmm_(mix.written * tokens_GTT, u.down)
-    scale_GTC = (mix.kept * memory.scale).addcmul_(mix.carried, surprise.scale).baddbmm_(mix.written, u.scale)
-    at = norm(z_GTC)
+    z_GTC = (mix.kept * memory_GTC).addcmul_(mix.carried, surprise_GTC)
+    at = norm(torch.baddbmm(z_GTC, mix.written * tokens_GTT, u.down))
+    scale_GTC = (mix.kept * memory.scale).addcmul_(mix.carried, surprise.scale)
+    scale_GTC = torch.baddbmm(scale_GTC, mix.written, u.scale)
     reading = Reading(alike_GTT, a_GTE, hidden_GTE, memory_GTC, surprise_GTC, tokens_GTT, scale_GTC)
     return torch.addcmul(q_GTC, scale_GTC, at.normed), reading, at

@@ -18,6 +18,7 @@ Within a chunk the two recurrences unroll to
 and u_s is an outer product in each layer, delta_s input_sᵀ. So weights of single tokens are never formed: to read
 through a layer takes W x, S x and one masked product of the chunk's tokens with each other, as in linear attention. The
 factors come from differences of logarithms; nothing is divided by a product of (1 - alpha), which may vanish.
+`chunk.py` has these formulas, and `adjoint.py` their gradients.
 
 Dimensions, as they appear in annotations and as suffixes of local names:
 
