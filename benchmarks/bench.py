@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import commands
+import flagship
 import language
 import loops
 import memory
@@ -116,6 +117,25 @@ def memory_rows() -> Iterator[Row]:
         yield Row(what, f"{times}; {sizes}; {errors}", "at least 3×, and less memory", speed >= 3 and room > 1)
 
 
+def flagship_rows() -> Iterator[Row]:
+    """The recursive model: inference, utilisation and compilation."""
+    for length in (64, 256, 1024):
+        found = flagship.pace(length)
+        ratio = found.streamed / found.recomputed
+        measured = f"{found.streamed:,.0f} against {found.recomputed:,.1f}: {ratio:.0f}×"
+        what = f"tokens/s of the recursive `language` after {length}, in a stream against from the beginning"
+        yield Row(what, measured, "more than 1×", ratio > 1)
+    for preset in ("default", "language"):
+        reached = flagship.utilisation(preset)
+        measured = f"{reached.training_utilisation:.0%} of {reached.matmul_peak / 1e9:,.0f} GFLOP/s"
+        what = f"utilisation in training of the recursive `{preset}`, {reached.training_factor:.2f}× its forward pass"
+        yield Row(what, measured, "", None)
+    speed = flagship.compilation("default")
+    measured = f"{speed.eager_ms:.0f} ms against {speed.compiled_ms:.0f} ms: {speed.eager_ms / speed.compiled_ms:.2f}×"
+    what = f"step of the recursive `default`, in eager mode against compiled without a break in {speed.seconds:.0f} s"
+    yield Row(what, measured, "", None)
+
+
 def waiting_rows(folder: Path) -> Iterator[Row]:
     """What a person waits for."""
     copier, python = commands.copier_beside(), Path(sys.executable)
@@ -157,26 +177,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("projects", nargs="+", type=Path, help="the rendered projects, installed in this environment")
     parser.add_argument("--write", action="store_true", help="add the table to docs/benchmarks.md")
+    parser.add_argument("--only", help="run the parts whose name holds this word, such as memory or recursive")
     parser.add_argument("--quick", action="store_true", help="few turns, and nothing that takes minutes")
     options = parser.parse_args()
     turns = 2 if options.quick else 5
     projects = [project.resolve() for project in options.projects]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         os.chdir(folder)
-        parts: list[Callable[[], Iterator[Row]]] = [
-            lambda: step_rows("blank_demo", "default", 400, turns),
-            lambda: step_rows("transformer_demo", "default", 30, turns),
-            lambda: language_rows(turns),
-            utilisation_rows,
-            memory_rows,
-        ]
+        parts: dict[str, Callable[[], Iterator[Row]]] = {
+            "step blank": lambda: step_rows("blank_demo", "default", 400, turns),
+            "step transformer": lambda: step_rows("transformer_demo", "default", 30, turns),
+            "language": lambda: language_rows(turns),
+            "utilisation": utilisation_rows,
+            "memory": memory_rows,
+            "recursive": flagship_rows,
+        }
         if not options.quick:
-            parts += [lambda: waiting_rows(folder), lambda: test_rows(projects)]
+            parts |= {"waiting": lambda: waiting_rows(folder), "tests": lambda: test_rows(projects)}
         lines = [machine(), "", "| what | measured | target | |", "|---|---|---|---|"]
         print("\n".join(lines), flush=True)
-        for part in parts:
-            for row in part():
+        for name, part in parts.items():
+            for row in part() if (options.only or "") in name else ():
                 print(row, flush=True)
                 lines.append(str(row))
     if options.write:

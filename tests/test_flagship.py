@@ -21,6 +21,8 @@ def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield importlib.import_module("flagship_oracle")
 
 
+# Dynamo makes an instance of the function, which PyTorch warns of.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("preset", ["smoke", "recall"])
 def test_it_compiles_without_a_graph_break(package: ModuleType, preset: str) -> None:
     config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]().model

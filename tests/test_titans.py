@@ -112,30 +112,33 @@ def test_gradients_at_the_first_memory_alone_are_other_mathematics(ours: ModuleT
     assert (usual - at_first).abs().max() > 1e-3
 
 
-def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(ours: ModuleType) -> None:
+def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(package: str) -> None:
     """W2 alone, written one by one, with the gradient of half the squared error at the decayed memory."""
+    chunk = importlib.import_module(f"{package}.model.chunk")
     q, k, v = torch.randn(3, SAMPLES, LENGTH, CHANNELS, dtype=torch.float64)
     k = F.normalize(k, dim=-1)
     beta, kept = torch.rand(2, SAMPLES, LENGTH, dtype=torch.float64)
     square, row = torch.zeros(SAMPLES, CHANNELS, CHANNELS), torch.zeros(SAMPLES, 1, CHANNELS)
-    nothing = ours.Weights(square.double(), square.double(), row.double())
+    nothing = chunk.Weights(square.double(), square.double(), row.double())
     memory, answers = nothing, []
     for t in range(LENGTH):
         now = slice(t, t + 1)
         no_eta = torch.full((SAMPLES, 1), -1000.0, dtype=torch.float64)
-        tokens = ours.Tokens(q[:, now], k[:, now], v[:, now], beta[:, now], no_eta, kept[:, now].log())
+        tokens = chunk.Tokens(q[:, now], k[:, now], v[:, now], beta[:, now], no_eta, kept[:, now].log())
         delta = kept[:, now, None] * (tokens.k @ memory.up.mT) - tokens.v
-        u = ours.Gradients(row.double(), delta, row.double(), row.double())
-        memory = ours.last_memory(memory, nothing, ours.mixing(tokens, slice(None)), u, tokens.k)
+        u = chunk.Gradients(row.double(), delta, row.double(), row.double())
+        memory = chunk.last_memory(memory, nothing, chunk.mixing(tokens, 1)[0], u, tokens.k)
         answers.append(tokens.q @ memory.up.mT)
     heads = (x[:, :, None].float() for x in (q * CHANNELS**0.5, k, v, kept.log(), beta))
     expected, _ = torch_recurrent_gated_delta_rule(*heads)
     torch.testing.assert_close(torch.cat(answers, dim=1).float(), expected[:, :, 0], rtol=0, atol=1e-5)
 
 
+# Dynamo makes an instance of the function, which PyTorch warns of.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize(("causal", "checkpointing"), [(True, False), (True, True), (False, True)])
 def test_the_backbone_compiles_without_a_break(package: str, causal: bool, checkpointing: bool) -> None:
-    """Forward and backward, chunks and blocks recomputed; fullgraph makes a break an error."""
+    """Forward and backward, blocks recomputed too; fullgraph makes a break an error."""
     config = importlib.import_module(f"{package}.config").ModelConfig(
         **SIZES | {"persistent": 2},
         width=8,
