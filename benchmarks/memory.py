@@ -2,7 +2,8 @@
 
 The peer writes token by token at `chunk_size=1`, with gradients at the memory of each 64th token: the mathematics of
 ours with chunks of 64. Its README's setting, `chunk_size=64`, takes one step for a whole chunk, with every gradient at
-the first memory: four fifths of the products, and other mathematics. Each is measured in a process of its own: the peak is its own.
+the first memory: four fifths of the products, and other mathematics. Each is measured in a process of its own, since
+the peak is the process's.
 """
 
 import copy

@@ -79,28 +79,35 @@ class Chunk(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        kinds = [Weights, Weights, Tokens, Gradients, Recall, Normed, Mixing, Decays]
-        kinds += [Reading, Normed] * ctx.answers + [Weights] * ctx.begun
-        memory, surprise, tokens, u, recall, at, mix, decays, *more = grouped(ctx.saved_tensors, *kinds)
-        if ctx.answers:
-            sums = through_reading(grads[0], memory, surprise, tokens, u, mix, *more[:2])
-            grads = grads[1:]
-        else:
-            sums = nothing(memory, u, mix, tokens)
-        if ctx.ends:
-            ended, written, its = Weights(*grads[:3]), mix.written[:, -1:], sums.mix
-            through_steps(ended, written, its.written[:, -1:], u, tokens.k, sums)
-            through_factor(ended, memory, mix.kept[:, -1:], sums.memory, its.kept[:, -1:])
-            through_factor(ended, surprise, mix.carried[:, -1:], sums.surprise, its.carried[:, -1:])
-        if ctx.surprises:
-            ended = Weights(*grads[3:])
-            through_steps(ended, mix.surprise_written, sums.mix.surprise_written, u, tokens.k, sums)
-            through_factor(ended, surprise, mix.surprise_kept, sums.surprise, sums.mix.surprise_kept)
-        rates = through_mixing(sums.mix, tokens, mix, decays)
-        to_start = Weights(*map(torch.zeros_like, memory)) if ctx.begun else sums.memory
-        v_GTC = through_gradients(sums, to_start, more[-1] if ctx.begun else memory, tokens.k, u, recall, at)
-        begun = to_start if ctx.begun else ()
-        return None, None, None, *sums.memory, *sums.surprise, sums.q, sums.k, v_GTC, *rates, *begun
+        # As in the forward pass, also where the gradient is asked for under autocast.
+        with torch.autocast(grads[0].device.type, enabled=False):
+            return through_chunk(ctx, grads)
+
+
+def through_chunk(ctx: Any, grads: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+    """Of the gradients in a chunk's results, those in what it was given."""
+    kinds = [Weights, Weights, Tokens, Gradients, Recall, Normed, Mixing, Decays]
+    kinds += [Reading, Normed] * ctx.answers + [Weights] * ctx.begun
+    memory, surprise, tokens, u, recall, at, mix, decays, *more = grouped(ctx.saved_tensors, *kinds)
+    if ctx.answers:
+        sums = through_reading(grads[0], memory, surprise, tokens, u, mix, *more[:2])
+        grads = grads[1:]
+    else:
+        sums = nothing(memory, u, mix, tokens)
+    if ctx.ends:
+        ended, written, its = Weights(*grads[:3]), mix.written[:, -1:], sums.mix
+        through_steps(ended, written, its.written[:, -1:], u, tokens.k, sums)
+        through_factor(ended, memory, mix.kept[:, -1:], sums.memory, its.kept[:, -1:])
+        through_factor(ended, surprise, mix.carried[:, -1:], sums.surprise, its.carried[:, -1:])
+    if ctx.surprises:
+        ended = Weights(*grads[3:])
+        through_steps(ended, mix.surprise_written, sums.mix.surprise_written, u, tokens.k, sums)
+        through_factor(ended, surprise, mix.surprise_kept, sums.surprise, sums.mix.surprise_kept)
+    rates = through_mixing(sums.mix, tokens, mix, decays)
+    to_start = Weights(*map(torch.zeros_like, memory)) if ctx.begun else sums.memory
+    v_GTC = through_gradients(sums, to_start, more[-1] if ctx.begun else memory, tokens.k, u, recall, at)
+    begun = to_start if ctx.begun else ()
+    return None, None, None, *sums.memory, *sums.surprise, sums.q, sums.k, v_GTC, *rates, *begun
 
 
 def work(
