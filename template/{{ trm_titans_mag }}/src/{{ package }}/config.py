@@ -260,7 +260,7 @@ def full() -> Config:
         train=TrainConfig(
             steps=20_000,
             batch=128,
-            micro_batch=32,
+            micro_batch=128,
             learning_rate=1e-4,
             warmup=2000,
             final_learning_rate=1.0,
