@@ -9,7 +9,7 @@ compares the two, sentence by sentence.
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from .errors import Problem
@@ -52,6 +52,7 @@ def logic_of(domain: str, grammar: str) -> GameLogic:
     return GameLogic(domain=domain, grammar=grammar)
 
 
+@lru_cache(maxsize=16)  # a task is often played several times, by an expert and its check, or by a group of players
 def translated(domain: str, problem: str, optimize: bool = False) -> tuple[Any, bytes]:
     """The problem as parsed, and as Fast Downward reads it; `optimize` is for the planner, and prunes what it can.
 

@@ -103,11 +103,6 @@ def plan(room: int, what: str) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def room_kind(room: int) -> str:
-    """Kitchen, LivingRoom, Bedroom or Bathroom."""
-    return next(kind for kind, rooms in constants.SCENE_TYPE.items() if room in rooms)
-
-
 def rooms_for(kind: str) -> list[int]:
     """The floor plans in which a kind of task is set."""
     return [room for name in sorted(constants.GOALS_VALID[kind]) for room in constants.SCENE_TYPE[name]]
