@@ -40,9 +40,9 @@ class Subject:
 
     @classmethod
     def of(cls, package: str, preset: str, steps: int) -> "Subject":
-        """The task of a rendered project's preset, in the precision that the project would choose."""
+        """The task of a rendered project's preset, on the device and in the precision that the project would choose."""
         config = import_module(f"{package}.config").PRESETS[preset]()
-        device = import_module(f"{package}.device").choose()
+        device = import_module(f"{package}.device").choose(config.train.device, config.train.precision)
         return cls(package, config, config.task(), device, steps + WARM_UP)
 
     def module(self, name: str) -> ModuleType:
