@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import optimize, stats
 from sklearn import metrics
-from transformer_demo import calibration, evaluation, pairs, series
+from transformer_demo import calibration, intervals, pairs, series
 
 
 def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
@@ -18,7 +18,7 @@ def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples, for simulations that need many intervals."""
-    monkeypatch.setattr(evaluation, "RESAMPLES", 400)
+    monkeypatch.setattr(intervals, "RESAMPLES", 400)
     monkeypatch.setattr(pairs, "PERMUTATIONS", 399)
     monkeypatch.setattr(calibration, "DRAWS", 200)
 
@@ -33,7 +33,7 @@ def test_an_interval_by_group_covers_and_one_by_example_does_not(sizes: str) -> 
             counts = np.full(60, 8) if sizes == "equal" else rng.integers(1, 16, 60)
             group = np.repeat(np.arange(60), counts)
             values = torch.from_numpy((rng.normal(size=60)[group] + rng.normal(size=len(group))) / 2**0.5)
-            low, high = evaluation.interval(values, torch.from_numpy(group) if by_group else None)
+            low, high = intervals.interval(values, torch.from_numpy(group) if by_group else None)
             return low <= 0 <= high
 
         return once
@@ -52,7 +52,7 @@ def test_intervals_over_five_seeds_cover_with_t_and_not_with_a_bootstrap() -> No
         return once
 
     assert 0.93 < share(covers(lambda values: series.t_interval(values.tolist())), 1500) < 0.97
-    assert share(covers(lambda values: evaluation.interval(torch.from_numpy(values))), 300) < 0.88
+    assert share(covers(lambda values: intervals.interval(torch.from_numpy(values))), 300) < 0.88
 
 
 def test_quantiles_of_t_are_those_of_scipy() -> None:
@@ -63,7 +63,7 @@ def test_quantiles_of_t_are_those_of_scipy() -> None:
 def test_an_interval_is_that_of_scipy() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 200), rng.normal(0.2, 1, 200)
-    ours = evaluation.interval(torch.from_numpy(b - a))
+    ours = intervals.interval(torch.from_numpy(b - a))
     theirs = stats.bootstrap(
         (a, b), lambda x, y, axis: (y - x).mean(axis), paired=True, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
