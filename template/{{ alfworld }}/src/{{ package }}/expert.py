@@ -17,9 +17,9 @@ import numpy as np
 from .engine import Engine, translated
 from .environment import ROUNDS, Environment
 from .errors import Problem
+from .fields import fingerprint
 from .households import LYING, STANDING
 from .protocol import Call, take
-from .settings import fingerprint
 from .tables import FITS
 from .tasks import APPLIANCES, Task, game_of
 

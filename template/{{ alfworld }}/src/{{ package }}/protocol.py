@@ -54,6 +54,8 @@ class Functions:
     """Calls of a tool."""
 
     system = f"{HOUSEHOLD}Act by calling the tool take_action with one of the possible actions, word for word."
+    forgiving = True
+    """Whether an episode goes on after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = TOOLS
 
     def read(self, message: dict[str, Any]) -> Call:
@@ -92,6 +94,8 @@ class Text:
         f"{HOUSEHOLD}Answer each time in this form and with nothing else:\n"
         "THOUGHT: what you think\nACTION: one of the possible actions, word for word"
     )
+    forgiving = True
+    """Whether an episode goes on after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = None
 
     def read(self, message: dict[str, Any]) -> Call:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from .errors import Problem
+from .fields import fingerprint
 from .households import contents, furnished, written
-from .settings import fingerprint
 from .tables import ABILITIES, FITS, KINDS, Verb, furniture, lamps, rooms_for, rules, things, verb_of, wordings
 
 BENCHMARK = frozenset({10, 219, 308, 424})

@@ -1,17 +1,19 @@
 """One DB Bench episode after another: what a model sees, and whether it succeeded."""
 
 import os
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import NamedTuple
 
 from .database import ROWS, VARIABLE, Database, Failed, answered
 from .embedded import Embedded
+from .errors import Problem
 from .protocol import Call
 from .scoring import agree, digest
 from .tasks import Task
 
-ROUNDS = 15
-"""Turns after which an episode has failed."""
+ROUNDS = {"functions": 15, "text": 15}
+"""Turns after which an episode has failed, in each protocol."""
 
 
 class Reply(NamedTuple):
@@ -71,3 +73,31 @@ def opened(url: str) -> Database:
     from .mariadb import Server
 
     return Server(url)
+
+
+class Pool:
+    """Environments by number, in this process: a statement takes less time than to send it to another."""
+
+    def __init__(self, size: int) -> None:
+        self.environments = [Environment() for _ in range(size)]
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for environment in self.environments:
+            environment.database.close()
+
+    def reset(self, tasks: Mapping[int, Task]) -> dict[int, str | Problem]:
+        """Begin tasks in some of the environments, and hand out what their players are told first."""
+        return {number: self.environments[number].reset(task) for number, task in tasks.items()}
+
+    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Problem]:
+        """Act in some of the environments."""
+        return {number: self.environments[number].act(call) for number, call in calls.items()}
+
+    def success(self, numbers: Iterable[int]) -> dict[int, bool]:
+        """Whether some of the environments' tasks are done as the benchmark counts."""
+        return {number: self.environments[number].success() for number in numbers}

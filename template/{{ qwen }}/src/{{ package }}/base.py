@@ -21,7 +21,7 @@ from . import tiny
 from .chat import END
 from .config import FAMILIES, ModelConfig
 from .errors import Problem
-from .settings import fingerprint
+from .fields import fingerprint
 
 Precision = Literal["bf16", "fp16", "fp32"]
 

@@ -14,8 +14,8 @@ from .config import DataConfig
 from .environment import Environment
 from .errors import Problem
 from .expert import expert
+from .fields import fingerprint
 from .protocol import PROTOCOLS
-from .settings import fingerprint
 from .splits import LOCK, Entry, lock, write_atomically
 from .tasks import Task, fingerprints, generate, official
 

@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .settings import fingerprint
+from .fields import fingerprint
 from .splits import write_atomically
 
 MARK = "complete.json"
