@@ -67,10 +67,10 @@ def step_bytes(config: Config, *, bf16: bool) -> int:
         model = task.model().train()
     shapes = task.shaped(config.train.micro_batch)
     precision = torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
-    with FakeTensorMode() as fake, Tracker() as tracker, WithoutScores(), precision:
+    with FakeTensorMode(), Tracker() as tracker, WithoutScores(), precision:
         allocate(model)
         moments = [torch.empty_like(parameter) for parameter in model.parameters() for _ in range(2)]
-        batch: Batch = {name: fake.from_tensor(value) for name, value in shapes.items()}
+        batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
         carry = task.start(config.train.micro_batch, device)
         task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
     del moments
