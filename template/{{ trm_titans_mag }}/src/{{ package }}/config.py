@@ -208,7 +208,7 @@ def smoke() -> Config:
 
 
 def default() -> Config:
-    """About three minutes on two idle CPU cores: 4 x 4 Sudoku. A convolution along its cells would mean nothing."""
+    """About four minutes on two CPU cores: 4 x 4 Sudoku. A convolution along its cells would mean nothing."""
     return Config(
         preset="default",
         data=Sudoku(side=4, count=2200, clues=(4, 5, 6, 7, 8)),
