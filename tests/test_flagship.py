@@ -14,7 +14,7 @@ from rendering import render
 def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """The package of a fresh render."""
     folder = tmp_path_factory.mktemp("flagship") / "flagship-oracle"
-    render(template, folder, {"architecture": "trm_titans_mag", "tracker": "none"})
+    render(template, folder, {"architecture": "trm_titans_mag", "tracker": "none", "extras": ["ablate"]})
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder / "src"))
         patch.chdir(folder)
@@ -47,3 +47,18 @@ def test_every_check_passes(package: ModuleType, preset: str) -> None:
     config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]()
     device = importlib.import_module(f"{package.__name__}.device").Device("cpu", False)
     assert [finding for finding in check.run(config, device) if not finding.passed] == []
+
+
+@pytest.mark.parametrize("preset", ["smoke", "default", "full", "recall", "language"])
+def test_the_plain_transformer_has_as_many_parameters_and_computes_as_much(package: ModuleType, preset: str) -> None:
+    ablations, model = (
+        importlib.import_module(f"{package.__name__}.{name}") for name in ("ablations", "model.full_model")
+    )
+    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]()
+    variants = importlib.import_module(f"{package.__name__}.ablate").variants(config, ablations.ABLATIONS)
+    plain, longer = variants["plain transformer"], variants["plain, as much computation"]
+    assert (plain.model.memory, plain.model.cycles, plain.model.inner, plain.model.supervision) == (False, 1, 0, 1)
+    assert model.parameters(plain.model) == pytest.approx(model.parameters(config.model), rel=0.01)
+    assert plain.train == config.train and longer.model == plain.model
+    computed = longer.train.steps * ablations.cost(longer)
+    assert computed == pytest.approx(config.train.steps * ablations.cost(config), rel=0.01)

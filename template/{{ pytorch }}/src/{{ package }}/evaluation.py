@@ -5,22 +5,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from .intervals import FEWEST, Metric, Result, certainty, floor_rows, independent, interval, summarise, table
-from .seam import Context, Task
+from .seam import Context, Metric, Task
 from .seeding import EvaluationBatches, generator, key
 
-__all__ = [
-    "FEWEST",
-    "Metric",
-    "Result",
-    "certainty",
-    "floor_rows",
-    "independent",
-    "interval",
-    "measure",
-    "summarise",
-    "table",
-]
+__all__ = ["Metric", "measure"]
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ledger
-from ..evaluation import Result
+from ..intervals import Result
 from ..splits import Entry, locked
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from ..evaluation import Result
+from ..intervals import Result
 from .blocks import columns, data_uri, drawn, figure, note, number, pairs, section, sentence_case, spaced, table
 from .charts import Mark, curve, dots, reliability
 from .markup import Part, element
