@@ -50,6 +50,7 @@ def kinds(splits: Mapping[str, Sequence[Trajectory]]) -> Picture:
         axes.barh(names, width, left=left, label=split)
         left = [sum(pair) for pair in zip(left, width, strict=True)]
     axes.set(xlabel="trajectories")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.invert_yaxis()
     axes.legend()
     return Picture.of(figure)
@@ -61,12 +62,13 @@ def lengths(examples: Sequence[Example], limit: int) -> Picture:
     axes.hist([len(example.input_ids) for example in examples], bins=BINS)
     axes.axvline(limit, linestyle="--", color="black", label=f"limit {limit}")
     axes.set(xlabel="tokens", ylabel="trajectories", xlim=(0, None))
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return Picture.of(figure)
 
 
 def losses(run: Path) -> Picture:
-    """The loss on what is trained on and on the validation split, step by step.
+    """The loss on what is trained on and on the validation split, over the steps.
 
     Raises:
         Problem: the run has no record.
@@ -78,7 +80,8 @@ def losses(run: Path) -> Picture:
     for name, mark in (("train/loss", ""), ("validation/loss", "o")):
         points = [(record["step"], record[name]) for record in records if name in record]
         axes.plot(*zip(*points, strict=True) if points else ((), ()), marker=mark, label=name.split("/")[0])
-    axes.set(xlabel="step", ylabel="loss in nats a supervised token", ylim=(0, None))
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.set(xlabel="step", ylabel="loss in nats a supervised token")
     axes.legend()
     return Picture.of(figure)
 
