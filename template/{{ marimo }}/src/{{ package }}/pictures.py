@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .chat import Example
 from .data import Trajectory
@@ -50,7 +51,7 @@ def kinds(splits: Mapping[str, Sequence[Trajectory]]) -> Picture:
         axes.barh(names, width, left=left, label=split)
         left = [sum(pair) for pair in zip(left, width, strict=True)]
     axes.set(xlabel="trajectories")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.invert_yaxis()
     axes.legend()
     return Picture.of(figure)
@@ -62,7 +63,7 @@ def lengths(examples: Sequence[Example], limit: int) -> Picture:
     axes.hist([len(example.input_ids) for example in examples], bins=BINS)
     axes.axvline(limit, linestyle="--", color="black", label=f"limit {limit}")
     axes.set(xlabel="tokens", ylabel="trajectories", xlim=(0, None))
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return Picture.of(figure)
 
