@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Write every notebook as .ipynb beside itself, for Colab and Jupyter:
 #
-#     uv run --group notebooks scripts/export_to_ipynb.sh [SOURCE]
+#     uv run scripts/export_to_ipynb.sh [SOURCE]
 #
 # SOURCE is what pip installs this project from in Colab: git+https://… or a wheel on Drive. Without it, the repository's
 # remote `origin`, or where there is none, the wheel that `uv build --wheel` makes, in the project's folder on Drive.
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 for module in marimo nbformat; do
     if ! python -c "import $module" 2> /dev/null; then
-        echo "error: $module is missing: run uv run --group notebooks scripts/export_to_ipynb.sh" >&2
+        echo "error: $module is missing: install the dependency group notebooks, or run uv run $0" >&2
         exit 1
     fi
 done

@@ -1,4 +1,4 @@
-"""What the notebooks show as pictures: lengths of trajectories, losses, and success by kind of task."""
+"""What the notebooks show as pictures: kinds of tasks, lengths of trajectories, and losses."""
 
 import io
 from collections import Counter
@@ -13,8 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from .chat import Example
 from .data import Trajectory
 from .errors import Problem
-from .intervals import Result
-from .pairs import Comparison
 from .tracking import read
 
 BINS = 30
@@ -85,28 +83,6 @@ def losses(run: Path) -> Picture:
     axes.set(xlabel="step", ylabel="loss in nats a supervised token")
     axes.legend()
     return Picture.of(figure)
-
-
-def success(results: Mapping[str, Result], comparisons: Mapping[str, Comparison]) -> Picture:
-    """Success after the training with 95 % intervals, all tasks first, then by kind; and before, as open circles."""
-    names = [name for name, result in results.items() if result.share]
-    figure, axes = blank(len(names))
-    for name in names:
-        result = results[name]
-        low, high = result.ci95 or (result.value, result.value)
-        error = [[result.value - low], [high - result.value]]
-        axes.barh(labelled(name, result), result.value, xerr=error, color="C0", capsize=3)
-    before = [(comparisons[name].a, place) for place, name in enumerate(names) if name in comparisons]
-    axes.plot(*zip(*before, strict=True), "o", color="black", markerfacecolor="none", label="before", clip_on=False)
-    axes.set(xlabel="share of tasks solved after the training", xlim=(0, 1))
-    axes.invert_yaxis()
-    axes.legend()
-    return Picture.of(figure)
-
-
-def labelled(name: str, result: Result) -> str:
-    """A kind, and how many tasks of it were played."""
-    return f"{name.removeprefix('success ') if name != 'success' else 'all'} ({result.n})"
 
 
 def blank(bars: int = 0) -> tuple[Figure, Axes]:
