@@ -1,4 +1,4 @@
-"""Fine-tuning of a Qwen model for an agent's task; the commands are in `commands`."""
+"""An agent: a language model that is fine-tuned to play a task, and evaluated on it. `commands` has what it can do."""
 
 import os
 
