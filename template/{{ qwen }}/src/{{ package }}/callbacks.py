@@ -26,7 +26,7 @@ DROPPED = {"epoch", "num_tokens"}
 CLOCK = ("runtime", "per_second")
 """How the names of values end that depend on the clock."""
 SKIPS = 30
-"""So many steps left out one after another are an error: fp16's scale was halved each time, from 65536 to below 1e-4."""
+"""So many steps left out one after another are an error: fp16's scale, 65536 at first, was halved in each."""
 
 
 class Stop(TrainerCallback):

@@ -103,5 +103,6 @@ def saving(target: Path) -> Iterator[None]:
 
 
 def unsaved(target: Path, error: Exception) -> Problem:
+    """What to do about it."""
     reason = str(error).splitlines()[0]
     return Problem(f"cannot save {target} ({reason}): free space there, then go on with train --resume")
