@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 LENGTH = 4096
 """Tokens of the longest row, as in the preset `default`."""
 MICRO_BATCH = 4
-"""Trajectories in one forward pass."""
+"""Trajectories in one forward pass; of packed rows, one."""
 BATCH = 8
 """Trajectories in one step of the optimizer."""
 LIMIT = 2
@@ -54,7 +54,7 @@ def config(package: str, steps: int, packing: bool = False) -> Any:
             epochs=1,
             steps=steps,
             batch=BATCH,
-            micro_batch=MICRO_BATCH,
+            micro_batch=1 if packing else MICRO_BATCH,
             length=LENGTH,
             packing=packing,
             activation_checkpointing=False,
@@ -210,15 +210,22 @@ def household(package: str, processes: int, count: int) -> Played:
     """ALFWorld, in so many processes: each plays one episode after the other, all beginning together."""
     known, began, moved = ways(package, count), 0.0, 0.0
     with import_module(f"{package}.environment").Pool(processes) as pool:
-        pool.reset({place: known[place][0] for place in range(processes)})
+        heeded(pool.reset({place: known[place][0] for place in range(processes)}))
         for start in range(0, count, processes):
             group = dict(enumerate(known[start : start + processes]))
             before = time.perf_counter()
-            pool.reset({place: task for place, (task, _) in group.items()})
+            heeded(pool.reset({place: task for place, (task, _) in group.items()}))
             middle = time.perf_counter()
             for turn in range(max(len(moves) for _, moves in group.values())):
-                pool.act({place: moves[turn] for place, (_, moves) in group.items() if turn < len(moves)})
+                heeded(pool.act({place: moves[turn] for place, (_, moves) in group.items() if turn < len(moves)}))
             began, moved = began + middle - before, moved + time.perf_counter() - middle
             if not all(pool.success(group).values()):
                 raise RuntimeError(f"tasks from {start} on: their expert does not succeed")
     return Played(count / (began + moved), sum(len(moves) for _, moves in known) / moved)
+
+
+def heeded(replies: dict[int, Any]) -> None:
+    """Raise what a process of a pool answers in place of a reply."""
+    for reply in replies.values():
+        if isinstance(reply, Exception):
+            raise reply
