@@ -18,9 +18,10 @@ ROWS = 10_000
 WORDS = ("SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 """What a statement may begin with. With SET or PREPARE it could undo the limits of its connection."""
 
-_COMMENT = r"/\*(?!M?!).*?\*/|(?:--\s|#)[^\n]*\n"  # MySQL executes what stands between /*! and */
-_HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*([A-Za-z]+)", re.DOTALL)
-_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
+# MySQL executes what stands between /*! and */. A comment ends at its first end, so the expression takes nothing back.
+_COMMENT = r"/\*(?!M?!)(?>.*?\*/)|(?:--(?=\s)|#)[^\n]*\n"
+_HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*+([A-Za-z]+)", re.DOTALL)
+_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*+(?:;\s*)?", re.IGNORECASE)
 
 
 class Table(NamedTuple):
