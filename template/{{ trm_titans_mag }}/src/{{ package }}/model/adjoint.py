@@ -12,7 +12,8 @@ every product of the forward pass has two, and sums are formed in place. With g(
     u.scale = e n               e = 2/C (k + scale n - v), the error; and f = scale e
     decay      L_ts = exp(A_t - A_s), A the sum of logarithms     g(A_t) = sum over s of (g(L) L)_ts - (g(L) L)_st
 
-Each function adds to `Sums` what it finds, and returns the rest. Dimensions as in `memory.py`.
+Each function goes on from the gradient that its docstring names first: it adds what it finds to `Sums`, or returns it.
+Dimensions as in `memory.py`.
 """
 
 import math
@@ -180,7 +181,9 @@ def through_steps(
     to_written_G1T.add_(products_GTC.sum(-1)[:, None])
 
 
-def through_mixing(to: Mixing, tokens: Tokens, mix: Mixing, decays: Decays) -> tuple[Tensor, Tensor, Tensor]:
+def through_mixing(
+    to: Mixing, tokens: Tokens, mix: Mixing, decays: Decays
+) -> tuple[Float[Tensor, "G T"], Float[Tensor, "G T"], Float[Tensor, "G T"]]:
     """Of the gradient in the mixing, that in theta, log_eta and log_kept."""
     step_G1T, last = -tokens.theta[:, None], decays.surprise[:, -1:]
     unrolled_GRT = torch.bmm(decays.memory, decays.surprise)
