@@ -27,7 +27,7 @@ import json, sys, time
 from pathlib import Path
 from {package}.page import html
 from {package}.page.material import gather
-from {package}.report import Evaluation
+from {package}.evaluation import Evaluation
 
 run, hostile = Path(sys.argv[1]), Path(sys.argv[2])
 evaluation = Evaluation(run)

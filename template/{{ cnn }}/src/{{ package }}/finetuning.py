@@ -52,8 +52,8 @@ def start_from(run: str, model: "nn.Module", data: "DataConfig") -> None:
     Raises:
         Problem: it has not finished, has another architecture, or was split differently.
     """
-    from .checkpoint import load_weights
-    from .runs import find, load_config, weights_of
+    from .checkpoint import load_weights, weights_of
+    from .runs import find, load_config
 
     folder = find(run)
     before = load_config(folder).data.split
@@ -71,8 +71,9 @@ def record_start(run: str, folder: Path) -> None:
     Raises:
         Problem: it started from others, so that it would not go on as it began.
     """
+    from .checkpoint import weights_of
     from .fields import fingerprint
-    from .runs import find, weights_of
+    from .runs import find
     from .splits import write_atomically
 
     digest = fingerprint(weights_of(find(run)))

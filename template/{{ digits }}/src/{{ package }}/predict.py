@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from .checkpoint import load_weights
+from .checkpoint import load_weights, weights_of
 from .data import inputs
 from .device import choose_for_use
 from .errors import Problem
-from .runs import find, load_config, weights_of
+from .runs import find, load_config
 
 
 class Classifier:

@@ -125,8 +125,6 @@ def refuse_changes(command: Train, config: Config, arguments: Sequence[str]) -> 
     """A resumed run keeps the configuration that it was started with."""
     from .fields import differences
 
-    if command.seeds != 1:
-        raise Problem("--seeds goes with a new training: --resume goes on with all seeds of the one that stopped")
     changed = differences(config, command.config)
     if len(arguments) > 1 and not arguments[1].startswith("-") and command.preset != config.preset:
         changed.insert(0, f"preset: {config.preset}, not {command.preset}")

@@ -31,13 +31,20 @@ def sealed(data: Data) -> Data:
 
     @wraps(data)
     def guarded(self: Any, split: str) -> Any:
-        if split == SEALED and not _is_open.get():
-            raise Problem(
-                "the test split is sealed: evaluate --final opens it. Train and choose on the validation split"
-            )
+        refuse_sealed(split)
         return data(self, split)
 
     return guarded  # type: ignore[return-value]
+
+
+def refuse_sealed(split: str) -> None:
+    """Keep the test split from whoever asks for it.
+
+    Raises:
+        Problem: it is sealed.
+    """
+    if split == SEALED and not _is_open.get():
+        raise Problem("the test split is sealed: evaluate --final opens it. Train and choose on the validation split")
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from .fields import from_json, to_json
 from .splits import replace, write_atomically
 
 RUNS = Path("runs")
-MODEL = "model.safetensors"
 WORKERS_LINGER = 8
 """Seconds that the workers of a killed training may outlive it, and keep its lock."""
 
@@ -67,17 +66,6 @@ def find(run: str | None) -> Path:
     if not folders:
         raise Problem(f"there is no run in {RUNS.absolute()}: start one with train")
     return folders[-1]
-
-
-def weights_of(run: Path) -> Path:
-    """The file with the weights of a finished run.
-
-    Raises:
-        Problem: it has not finished.
-    """
-    if not (run / MODEL).exists():
-        raise Problem(f"{run} has not finished training: go on with train --resume")
-    return run / MODEL
 
 
 def load_config(run: Path) -> Config:

@@ -53,7 +53,7 @@ def validation(run: Path) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]"
     Raises:
         Problem: the task is no classifier.
     """
-    from .report import Evaluation
+    from .evaluation import Evaluation
 
     records = Evaluation(run).records
     if not records.keys() >= {"logits", "y"}:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import runs
+from .checkpoint import weights_of
 from .errors import Problem
+from .evaluation import Evaluation
 from .intervals import ANYWHERE, DIFFERENCE
 from .pairs import Comparison, corrected, judged, over_examples
-from .report import Evaluation
 from .series import RESULTS, t_interval
 
 
@@ -104,7 +105,7 @@ def reported(run: Path) -> dict[str, Any]:
     Raises:
         Problem: it has none.
     """
-    runs.weights_of(run)
+    weights_of(run)
     if not (run / RESULTS).is_file():
         raise Problem(f"{run} has no report: write it with report {run}")
     metrics: dict[str, Any] = json.loads((run / RESULTS).read_text(encoding="utf-8"))["metrics"]

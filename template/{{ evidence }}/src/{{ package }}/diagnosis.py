@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from .checkpoint import MODEL
 from .config import Config
 from .drift import columns, shifts
 from .errors import Diverged, Problem
@@ -25,7 +26,7 @@ from .observations import Finding, Observations, Score
 from .profiling import say
 from .replay import Replay, miniature
 from .report import save
-from .runs import MODEL, load_config, load_environment
+from .runs import load_config, load_environment
 from .seam import Examples, Task
 from .seeding import key
 from .splits import write_atomically

@@ -11,7 +11,7 @@ from .check import count_parameters
 from .config import PRESETS
 
 if TYPE_CHECKING:
-    from .report import Evaluation
+    from .evaluation import Evaluation
 
 SHOWN = 6
 """Examples at each end."""

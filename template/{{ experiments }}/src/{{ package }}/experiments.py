@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from .checkpoint import load_weights
+from .checkpoint import MODEL, load_weights, weights_of
 from .config import Config
 from .device import choose, choose_for_use
 from .distributed import World
@@ -18,7 +18,7 @@ from .errors import Problem
 from .evaluation import measure
 from .fields import to_json
 from .intervals import ANYWHERE, Limits, Metric
-from .runs import MODEL, RUNS, load_config, load_environment, weights_of
+from .runs import RUNS, load_config, load_environment
 from .series import t_interval
 from .trainer import Trainer
 from .training import opened

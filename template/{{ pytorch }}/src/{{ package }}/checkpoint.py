@@ -31,6 +31,8 @@ from .splits import replace, write_atomically
 
 T = TypeVar("T")
 
+MODEL = "model.safetensors"
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -177,6 +179,17 @@ def saving(what: str, go_on: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
         raise Problem(f"cannot save {what} ({error}): free space there, then {go_on}") from error
+
+
+def weights_of(run: Path) -> Path:
+    """The file with the weights of a finished run.
+
+    Raises:
+        Problem: it has not finished.
+    """
+    if not (run / MODEL).exists():
+        raise Problem(f"{run} has not finished training: go on with train --resume")
+    return run / MODEL
 
 
 def save_weights(model: nn.Module, file: Path) -> None:

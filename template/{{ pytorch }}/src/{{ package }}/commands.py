@@ -37,6 +37,8 @@ class Train:
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise Problem(f"--seeds {self.seeds} must be at least 1")
+        if self.resume and self.seeds != 1:
+            raise Problem("--seeds goes with a new training: --resume goes on with all seeds of the one that stopped")
 
     def __call__(self) -> None:
         from . import series
@@ -63,8 +65,9 @@ class Evaluate:
     """With --final: open it for other weights too; that is counted, and every later report says so."""
 
     def __call__(self) -> None:
+        from .evaluation import Evaluation
         from .intervals import Result
-        from .report import Evaluation, evaluate_finally
+        from .report import evaluate_finally
         from .runs import find
 
         if self.again and not self.final:
@@ -129,7 +132,8 @@ class Report:
     """Run the project's tests too, and fill in what depends on them."""
 
     def __call__(self) -> None:
-        from .report import Evaluation, write
+        from .evaluation import Evaluation
+        from .report import write
         from .runs import find
 
         evaluation = Evaluation(find(self.run))
@@ -186,7 +190,8 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
     with opened(config, run, world, also=series.as_dict() if series else None) as parts:
         Trainer(*parts).fit(asdict(config))
         if world.first:
-            from .report import Evaluation, write
+            from .evaluation import Evaluation
+            from .report import write
 
             print("measuring the whole validation split and its floors", file=sys.stderr)
             evaluation = Evaluation(parts.run)

@@ -8,7 +8,7 @@ from .check import count_parameters, latency_ms
 from .device import describe
 
 if TYPE_CHECKING:
-    from .report import Evaluation
+    from .evaluation import Evaluation
 
 
 def performance(evaluation: "Evaluation") -> dict[str, Any]:

@@ -23,13 +23,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import Identity, Trained, save_weights, saving
+from .checkpoint import MODEL, Identity, Trained, save_weights, saving
 from .device import Device, compiles
 from .display import Display
 from .distributed import World
 from .errors import Diverged, Interrupted, Problem
 from .evaluation import measure
-from .runs import MODEL
 from .seam import Batch, Context, Output, Task
 from .seeding import TrainingBatches, generator, key, reseed
 from .settings import TrainConfig

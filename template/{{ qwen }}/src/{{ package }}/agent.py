@@ -110,23 +110,31 @@ class Running:
 
 
 def play(
-    policy: Policy, tasks: Sequence[Task], protocol: str, at_once: int = AT_ONCE, shown: bool = False
+    policy: Policy,
+    tasks: Sequence[Task],
+    protocol: str,
+    at_once: int = AT_ONCE,
+    shown: bool = False,
+    finished: Callable[[Episode], None] = lambda episode: None,
 ) -> list[Episode]:
-    """Play each task once; the episodes are in the order of the tasks. `shown` shows a progress bar on a terminal.
+    """Play each task once; the episodes are in the order of the tasks.
+
+    `shown` shows a progress bar on a terminal. `finished` gets each episode when it is over.
 
     Raises:
         Problem: an environment cannot play a task.
     """
-    finished: dict[int, Episode] = {}
+    over: dict[int, Episode] = {}
     size = max(1, min(at_once, len(tasks)))
     with Pool(size) as pool, progress(len(tasks), shown) as advance:
         match = Match(policy, pool, range(size), protocol, tasks)
         while match.waiting or match.running:
             match.begin()
             for number, episode in match.round():
-                finished[number] = episode
-                advance(list(finished.values()))
-    return [finished[number] for number in range(len(tasks))]
+                over[number] = episode
+                finished(episode)
+                advance(list(over.values()))
+    return [over[number] for number in range(len(tasks))]
 
 
 class Match:

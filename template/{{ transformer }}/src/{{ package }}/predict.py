@@ -7,11 +7,11 @@ from jaxtyping import Int
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from .checkpoint import load_weights
+from .checkpoint import load_weights, weights_of
 from .data import END
 from .device import choose_for_use
 from .model import Cache, Transformer
-from .runs import find, load_config, weights_of
+from .runs import find, load_config
 from .seeding import generator
 
 

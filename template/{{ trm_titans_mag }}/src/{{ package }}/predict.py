@@ -10,13 +10,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from .boards import draw, keeps_the_rules, read
-from .checkpoint import load_weights
+from .checkpoint import load_weights, weights_of
 from .config import Language, Recall
 from .data import END
 from .device import choose_for_use
 from .errors import Problem
 from .model import FullModel
-from .runs import find, load_config, weights_of
+from .runs import find, load_config
 from .seeding import generator
 
 

@@ -26,7 +26,7 @@ from .material import Material, gather
 from .results import classes, confidence, curves, examples, picture, verdict
 
 if TYPE_CHECKING:
-    from ..report import Evaluation
+    from ..evaluation import Evaluation
 
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -11,7 +11,7 @@ from ..intervals import Result
 from ..splits import Entry, locked
 
 if TYPE_CHECKING:
-    from ..report import Evaluation
+    from ..evaluation import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)

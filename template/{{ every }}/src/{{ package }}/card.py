@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .splits import locked, write_atomically
 
 if TYPE_CHECKING:
-    from .report import Evaluation
+    from .evaluation import Evaluation
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 MEASURED = {"model-index:", "## Training", "## Evaluation on the validation split"}
@@ -80,13 +80,11 @@ def card(evaluation: "Evaluation", results: dict[str, Any]) -> str:
 
 def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     """What the Hub reads: https://huggingface.co/docs/hub/model-cards#model-card-metadata."""
-    kind = evaluation.task.pipeline
+    kind = evaluation.pipeline
     lines = [
         *license_lines(),
-        "library_name: pytorch",
         *([f"pipeline_tag: {kind}"] if kind else []),
-        "tags:",
-        f"- {quoted(type(evaluation.model).__name__.lower())}",
+        *(f"{name}: {json.dumps(value)}" for name, value in evaluation.hub_fields().items()),
         "model-index:",
         f"- name: {quoted(__package__)}",
         "  results:",
@@ -126,12 +124,10 @@ def quoted(text: str) -> str:
 
 def training(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     """What somebody needs to know to repeat the run."""
-    config, environment = evaluation.config, evaluation.environment
+    environment = evaluation.environment
     return (
-        "## Training\n\n"
-        f"{results['performance_metrics']['parameter_count']:,} parameters, trained for {results['steps']} steps with "
-        f"seed {config.seed}; preset: {config.preset}; processes: {environment['processes']}; commit "
-        f"{environment['commit'] or 'unknown'}. Hash of the data: `{environment['data']}`.\n"
+        f"## Training\n\n{evaluation.trained(results)}; commit {environment['commit'] or 'unknown'}. "
+        f"Hash of the data: `{environment['data']}`.\n"
     )
 
 

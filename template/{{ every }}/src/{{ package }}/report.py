@@ -2,67 +2,19 @@
 
 import io
 import json
-from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 
 from . import ledger
-from .checkpoint import load_weights
 from .contents import SECTIONS, WRITERS
 from .deliverables import deliverables, run_tests
-from .device import choose_for_use
-from .errors import Problem
-from .evaluation import measure
+from .evaluation import Evaluation, hash_of_weights
 from .fields import fingerprint
-from .intervals import Result, summarise
-from .runs import load_config, load_environment, weights_of
-from .seam import Context, Task
-from .seeding import generator, key
+from .intervals import Result
+from .runs import load_environment
 from .splits import write_atomically
-from .tracking import read
-
-
-class Evaluation:
-    """A finished run, measured on a split."""
-
-    def __init__(self, run: Path, split: str = "validation") -> None:
-        self.run, self.config = run, load_config(run)
-        weights = weights_of(run)
-        self.environment = load_environment(run)
-        self.device = choose_for_use(self.config.train)
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        self.task: Task = self.config.task()
-        if self.task.data_hash() != self.environment["data"]:
-            raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
-        self.model = self.task.model().to(self.device.torch_device)
-        load_weights(self.model, weights)
-        self.model.eval()
-        self.records, self.metrics = measure(
-            self.task,
-            self.model,
-            split,
-            self.config.train.micro_batch,
-            seed=self.config.seed,
-            bf16=self.device.bf16,
-            bar=True,
-        )
-        self.results = summarise(self.metrics, self.task.floors(split))
-
-    @cached_property
-    def history(self) -> list[dict[str, Any]]:
-        """What was recorded while the run trained."""
-        return read(self.run / "metrics.jsonl")
-
-    @cached_property
-    def examples(self) -> str:
-        """What the model says, the same at each call."""
-        seed = key(self.config.seed, "examples")
-        return self.task.examples(self.model, Context(0, generator(self.device.torch_device, seed)))
 
 
 def evaluate_finally(run: Path, again: bool) -> tuple[dict[str, Any], bool]:
@@ -77,7 +29,7 @@ def evaluate_finally(run: Path, again: bool) -> tuple[dict[str, Any], bool]:
         "commit": environment["commit"],
         "config": fingerprint(run / "config.json"),
         "data": environment["data"],
-        "weights": fingerprint(weights_of(run)),
+        "weights": hash_of_weights(run),
     }
 
     def measured() -> dict[str, Any]:
@@ -100,7 +52,7 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
         **{name: section(evaluation) for name, section in SECTIONS.items()},
         "validation": {
             "unit_tests": None,
-            "leakage": asdict(evaluation.task.leakage()),
+            "leakage": evaluation.leakage(),
             "sealed_test_uses": ledger.uses(evaluation.environment["data"]),
             "reproducible": None,
         },
@@ -109,7 +61,8 @@ def write(evaluation: Evaluation, with_tests: bool = False) -> dict[str, Any]:
         results["validation"]["unit_tests"] = all(test["all_passing"] for test in results["deliverables"]["tests"])
     write_atomically(folder / "results.json", json.dumps(results, indent=2) + "\n")
     save(curves(history, evaluation.results), folder / "curves.png")
-    save(evaluation.task.picture(evaluation.records), folder / "validation.png")
+    for name, figure in evaluation.pictures().items():
+        save(figure, folder / f"{name}.png")
     write_atomically(folder / "examples.txt", evaluation.examples + "\n")
     for writer in WRITERS:
         writer(evaluation, results)
