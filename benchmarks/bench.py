@@ -26,6 +26,7 @@ import flagship
 import language
 import loops
 import memory
+import qwen
 import torch
 
 ROOT = Path(__file__).parent.parent
@@ -126,14 +127,47 @@ def flagship_rows() -> Iterator[Row]:
         what = f"tokens/s of the recursive `language` after {length}, in a stream against from the beginning"
         yield Row(what, measured, "more than 1×", ratio > 1)
     for preset in ("default", "language"):
-        reached = flagship.utilisation(preset)
+        reached, precision = flagship.utilisation(preset)
         measured = f"{reached.training_utilisation:.0%} of {reached.matmul_peak / 1e9:,.0f} GFLOP/s"
-        what = f"utilisation in training of the recursive `{preset}`, {reached.training_factor:.2f}× its forward pass"
+        factor = f"{reached.training_factor:.2f}× its forward pass"
+        what = f"utilisation in training of the recursive `{preset}` in {precision}, {factor}"
         yield Row(what, measured, "", None)
     speed = flagship.compilation("default")
     measured = f"{speed.eager_ms:.0f} ms against {speed.compiled_ms:.0f} ms: {speed.eager_ms / speed.compiled_ms:.2f}×"
     what = f"step of the recursive `default`, in eager mode against compiled without a break in {speed.seconds:.0f} s"
     yield Row(what, measured, "", None)
+
+
+def tuning_rows(package: str, turns: int) -> Iterator[Row]:
+    """Fine-tuning: our training beside a bare TRL script, packed rows beside padded batches."""
+    task = package.removesuffix("_demo")
+    rate = qwen.against_bare(package, 10, turns)
+    measured = f"{rate.first:,.0f} against {rate.second:,.0f}: {rate.ratio:.2f}×"
+    what = f"tokens/s of fine-tuning on {task}, ours against a bare TRL script"
+    yield Row(what, measured, "at least 0.97×", rate.ratio >= 0.97)
+    packed = qwen.against_padded(package, turns)
+    measured = f"{packed.first:,.0f} against {packed.second:,.0f}: {packed.ratio:.2f}×"
+    yield Row(f"… a packed row of {qwen.LENGTH} against {qwen.MICRO_BATCH} padded trajectories", measured, "", None)
+    wasted = qwen.waste(package)
+    measured = f"{wasted.padding:.1%} (median {wasted.middle}, longest {wasted.longest} tokens)"
+    yield Row(f"… padding in batches of {qwen.MICRO_BATCH}, where a packed row has none", measured, "", None)
+
+
+def replay_rows(package: str, count: int) -> Iterator[Row]:
+    """DB Bench: the expert's moves on one core, each task in a database of its own."""
+    for name, url, aim in (("SQLite", "", 500), ("MariaDB", os.environ.get("DBBENCH_URL", ""), 60)):
+        if url or name == "SQLite":
+            found = qwen.database(package, url, count)
+            measured = f"{found.episodes:,.0f}, {found.moves:,.0f} statements/s"
+            yield Row(f"DB Bench tasks/s on {name}, gold replayed", measured, f"at least {aim}", found.episodes >= aim)
+
+
+def household_rows(package: str, count: int) -> Iterator[Row]:
+    """ALFWorld: the expert's moves."""
+    for processes in (1, 2):
+        found = qwen.household(package, processes, count)
+        measured = f"{found.moves:,.0f}; with the games' beginnings {found.episodes:.1f} episodes/s"
+        yield Row(f"ALFWorld steps/s, {processes} process{'es' * (processes > 1)}", measured, "", None)
 
 
 def waiting_rows(folder: Path) -> Iterator[Row]:
@@ -192,6 +226,10 @@ def main() -> None:
             "utilisation": utilisation_rows,
             "memory": memory_rows,
             "recursive": flagship_rows,
+            "qwen tuning dbbench": lambda: tuning_rows("dbbench_demo", turns),
+            "qwen tuning alfworld": lambda: tuning_rows("alfworld_demo", turns),
+            "qwen playing dbbench": lambda: replay_rows("dbbench_demo", 200 if options.quick else 1000),
+            "qwen playing alfworld": lambda: household_rows("alfworld_demo", 6 if options.quick else 48),
         }
         if not options.quick:
             parts |= {"waiting": lambda: waiting_rows(folder), "tests": lambda: test_rows(projects)}

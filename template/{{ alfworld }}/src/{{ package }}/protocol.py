@@ -4,9 +4,10 @@
 and an action, each behind its word. The environment's side is the same in both: what is seen, then what can be done.
 """
 
-import json
 import re
 from typing import Any, NamedTuple
+
+from . import bounded
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -25,6 +26,8 @@ TOOLS: list[dict[str, Any]] = [
 ]
 LONGEST = 10_000
 """Characters of a call or a message that are read."""
+DEEPEST = 8
+"""Brackets inside brackets that are read."""
 ACTION = re.compile(r"ACTION:[ \t]*(\S.*)", re.IGNORECASE)
 HOUSEHOLD = (
     "You are a robot in a household, and have a task to do there. At first you are told which pieces of furniture you "
@@ -72,7 +75,7 @@ class Functions:
             arguments = parsed(function["arguments"])
             if function["name"] == TOOLS[0]["function"]["name"] and isinstance(action := arguments["action"], str):
                 return take(action[:LONGEST])
-        except (KeyError, TypeError, ValueError, RecursionError):
+        except (KeyError, TypeError, ValueError):
             pass
         raise Unreadable('This tool call cannot be read: call take_action with {"action": "…"}.')
 
@@ -127,9 +130,7 @@ PROTOCOLS: dict[str, Functions | Text] = {"functions": Functions(), "text": Text
 def parsed(arguments: Any) -> dict[str, Any]:
     """A call's arguments: JSON from an endpoint, a table from a chat template."""
     if isinstance(arguments, str):
-        if len(arguments) > LONGEST:
-            raise ValueError
-        arguments = json.loads(arguments)
+        arguments = bounded.value(arguments, LONGEST, DEEPEST)
     if not isinstance(arguments, dict):
         raise TypeError
     return arguments

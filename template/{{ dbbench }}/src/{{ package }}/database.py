@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 VARIABLE = "DBBENCH_URL"
 """The environment variable that names MariaDB or MySQL; SQLite is used where it is empty or missing."""
@@ -18,9 +18,10 @@ ROWS = 10_000
 WORDS = ("SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 """What a statement may begin with. With SET or PREPARE it could undo the limits of its connection."""
 
-_COMMENT = r"/\*(?!M?!).*?\*/|(?:--\s|#)[^\n]*\n"  # MySQL executes what stands between /*! and */
-_HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*([A-Za-z]+)", re.DOTALL)
-_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
+# MySQL executes what stands between /*! and */. A comment ends at its first end, so the expression takes nothing back.
+_COMMENT = r"/\*(?!M?!)(?>.*?\*/)|(?:--(?=\s)|#)[^\n]*\n"
+_HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*+([A-Za-z]+)", re.DOTALL)
+_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*+(?:;\s*)?", re.IGNORECASE)
 
 
 class Table(NamedTuple):
@@ -35,6 +36,7 @@ class Failed(Exception):
     """A statement that was not executed, or not to its end; the message is what the model is told."""
 
 
+@runtime_checkable
 class Database(Protocol):
     """Where the tables of one task lie."""
 

@@ -43,7 +43,7 @@ PAGES = 4096
 """Of 4 KiB: the size of the database."""
 
 _COLUMNS = re.compile(
-    r"\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:FROM|IN))\s+(`(?:[^`]|``)+`|\w+)\s*;?\s*", re.IGNORECASE
+    r"\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:FROM|IN))\s+(`(?:[^`]|``)+`|\w+)\s*+(?:;\s*)?", re.IGNORECASE
 )
 
 

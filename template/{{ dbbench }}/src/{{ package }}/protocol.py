@@ -7,12 +7,16 @@ import ast
 import hashlib
 import json
 import re
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from . import bounded
 
 LONGEST = 100_000
 """Characters of a message that are read."""
 DEEPEST = 8
 """Brackets inside brackets that are read."""
+# Two expressions, since one that spans the call would look for its end again from each beginning.
+_OPENING, _CLOSING = re.compile(r"<tool_call>\s*(?=\{)"), re.compile(r"(?<=\})\s*</tool_call>")
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -64,6 +68,7 @@ class Unreadable(Exception):
     """A message without a move; what it says is what the model is told."""
 
 
+@runtime_checkable
 class Dialogue(Protocol):
     """How moves are written and read."""
 
@@ -142,13 +147,12 @@ class Text:
 
     def read(self, message: dict[str, Any]) -> Call:
         content = str(message.get("content") or "")[:LONGEST]
-        action = re.search(r"Action: (.*?)\n", content)
-        if action and action[1].strip() == "Operation":
-            block = re.search(r"```sql\n(.*?)\n```", content, re.DOTALL)
-            if block:
-                return Call("execute_sql", {"query": " ".join(block[1].strip().split("\n"))})
+        action = (_between(content, "Action: ", "\n") or "").strip()
+        block = _between(content, "```sql\n", "\n```")
+        if action == "Operation" and block is not None:
+            return Call("execute_sql", {"query": " ".join(block.strip().split("\n"))})
         answer = re.search(r"\nFinal Answer:(.*)", content)
-        if action and action[1].strip() == "Answer" and answer:
+        if action == "Answer" and answer:
             return Call("commit_final_answer", {"answers": _listed(answer[1].strip())})
         raise Unreadable("Error: there is neither an Operation with a statement in a block nor an Answer.")
 
@@ -172,10 +176,18 @@ def call_id(message: dict[str, Any]) -> str | None:
     return str(calls[0].get("id") or "call") if calls and isinstance(calls[0], dict) else None
 
 
+def _between(text: str, opening: str, closing: str) -> str | None:
+    """What stands behind the first `opening` and before the next `closing`."""
+    inside, closed, _ = text.partition(opening)[2].partition(closing)
+    return inside if closed else None
+
+
 def _written(content: str) -> list[dict[str, Any]]:
     """The first call in a text, as Qwen's template writes it."""
-    found = re.search(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", content[:LONGEST], re.DOTALL)
-    function = _json(found[1]) if found else None
+    text = content[:LONGEST]
+    opening = _OPENING.search(text)
+    closing = _CLOSING.search(text, opening.end()) if opening else None
+    function = _json(text[opening.end() : closing.start()]) if opening and closing else None
     return [{"function": function, "id": _identity(function)}] if isinstance(function, dict) else []
 
 
@@ -198,7 +210,7 @@ def _call(name: object, arguments: object) -> Call:
 
 def _listed(text: str) -> list[str]:
     """A list that a model wrote, in JSON or as Python writes it; a text that is neither is the only answer."""
-    if len(text) <= LONGEST and _depth(text) <= DEEPEST and text.startswith(("[", "(")):
+    if bounded.within(text, LONGEST, DEEPEST) and text.startswith(("[", "(")):
         for read in (json.loads, ast.literal_eval):
             try:
                 return _texts(read(text))
@@ -216,18 +228,9 @@ def _texts(value: object) -> list[str]:
 
 
 def _json(text: str) -> object:
-    if len(text) > LONGEST or _depth(text) > DEEPEST:
-        raise Unreadable("Error: the call cannot be read. It is too long or too deep.")
     try:
-        return json.loads(text)
+        return bounded.value(text, LONGEST, DEEPEST)
+    except bounded.TooLarge:
+        raise Unreadable("Error: the call cannot be read. It is too long or too deep.") from None
     except ValueError:
         raise Unreadable("Error: the call cannot be read. It is no valid JSON.") from None
-
-
-def _depth(text: str) -> int:
-    """How many brackets are open at the same time, those inside of quotes too."""
-    deepest = depth = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    return deepest

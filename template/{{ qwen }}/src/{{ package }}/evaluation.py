@@ -158,7 +158,6 @@ def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], 
     It plays as it was trained: on a base in 4 bits if that is what the adapters were trained on. vLLM plays the merged
     model, in 16 bits.
     """
-
     train = config.train
 
     def loaded() -> Policy:

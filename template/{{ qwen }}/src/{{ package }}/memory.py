@@ -1,13 +1,10 @@
 """How much GPU memory a training needs, measured before it starts, without weights and without a GPU.
 
-The real modules run forward and backward on FakeTensors, which have shapes, types and lifetimes but no values, while a
-tracker follows every storage from its allocation to its end. They claim to be on the CPU: a fake CUDA device fails in
-the backward pass of a PyTorch without CUDA, and the meta device takes another path through the attention. All layers
-are alike, so that everything grows linearly with their number: two shallow models tell what a deep one takes.
+The real modules run forward and backward on tensors that have no values, as storages.py says. All layers are alike, so
+that everything grows linearly with their number: two shallow models tell what a deep one takes.
 """
 
 import copy
-import weakref
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,13 +13,12 @@ import torch
 from peft import get_peft_model
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from .architectures import cache_bytes
 from .base import PROJECTIONS, adapters
 from .config import ModelConfig, TrainConfig
+from .storages import Tracker, allocate
 
 GIB = 2**30
 OVERHEAD = 1.0
@@ -199,59 +195,6 @@ def tile_of(hidden: Tensor, weight: Tensor, half: torch.dtype) -> Tensor:
     return hidden.new_empty(min(len(hidden), TILE[0]), len(part), dtype=half)
 
 
-class Tracker(TorchDispatchMode):
-    """Counts the bytes of all storages that come up inside of it, except a model's own."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        parts = [*model.parameters(), *model.buffers()]
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        self.known = {tensor.untyped_storage()._cdata for tensor in (*parts, *gradients)}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(out):
-            if isinstance(leaf, Tensor):
-                self._see(leaf.untyped_storage())
-        return out
-
-    def _see(self, storage: torch.UntypedStorage) -> None:
-        address = storage._cdata
-        if address not in self.known:
-            self.known.add(address)
-            self.live += storage.nbytes()
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self._forget, address, storage.nbytes())
-
-    def _forget(self, address: int, size: int) -> None:
-        self.known.discard(address)
-        self.live -= size
-
-    def lap(self) -> int:
-        """The most that was held since the last lap, or since the start."""
-        peak, self.peak = self.peak, self.live
-        return peak
-
-
-def allocate(model: nn.Module) -> None:
-    """Give every parameter and buffer of a model on the meta device a place on the CPU; what is shared stays so."""
-    made: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def place(tensor: Tensor) -> Tensor:
-        if id(tensor) not in made:
-            new = torch.empty(tensor.shape, dtype=tensor.dtype)
-            parameter = isinstance(tensor, nn.Parameter)
-            made[id(tensor)] = tensor, nn.Parameter(new, tensor.requires_grad) if parameter else new
-        return made[id(tensor)][1]
-
-    for module in model.modules():
-        held: dict[str, Any] = module._parameters | module._buffers
-        for name, tensor in held.items():
-            if tensor is not None:
-                setattr(module, name, place(tensor))
-
-
 def quantised(name: str) -> bool:
     """Whether a weight is among those that qlora keeps in 4 bits."""
     return any(f"{projection}.base_layer.weight" in name for projection in PROJECTIONS)
@@ -260,7 +203,7 @@ def quantised(name: str) -> bool:
 def weights(model: nn.Module, four_bits: bool) -> float:
     """Bytes of all parameters but the adapters."""
     return sum(
-        parameter.numel() * (NF4 if four_bits and quantised(name) else parameter.itemsize)
+        parameter.numel() * (NF4 if four_bits and quantised(name) else float(parameter.itemsize))
         for name, parameter in model.named_parameters()
         if "lora_" not in name
     )

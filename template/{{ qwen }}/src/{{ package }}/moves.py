@@ -7,6 +7,7 @@ protocol tells the model what is wrong with it.
 import json
 from typing import Any
 
+from . import bounded
 from .chat import CONTROL, Message, Tools
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
@@ -47,19 +48,9 @@ def call_of(written: str, number: int) -> dict[str, Any] | None:
 
 def read(text: str) -> Any:
     """The value of a JSON text; None where it is none, too long or too deep."""
-    if len(text) > LONGEST or depth(text) > DEEPEST:
-        return None
     try:
+        written = json.dumps(bounded.value(text, LONGEST, DEEPEST), ensure_ascii=False)
         # The escapes of JSON can make half characters and control tokens that the text did not have.
-        return json.loads(clean(json.dumps(json.loads(text), ensure_ascii=False)))
+        return json.loads(clean(written))
     except ValueError:
         return None
-
-
-def depth(text: str) -> int:
-    """How many brackets are open at most, those inside of quotes too."""
-    deepest = current = 0
-    for character in text:
-        current += (character in "[{") - (character in "]}")
-        deepest = max(deepest, current)
-    return deepest
