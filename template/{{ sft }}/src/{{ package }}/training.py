@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 from transformers.utils.logging import disable_progress_bar as disable_other_bars
 from trl import SFTConfig, SFTTrainer
 
@@ -141,7 +141,7 @@ def build(config: Config, run: Path, prepared: Prepared, first: bool) -> SFTTrai
     train_in_fp32(trainer.model)
     refuse_difference(prepared.examples["train"], trainer.train_dataset["labels"])
     refuse_difference(prepared.examples["validation"], trainer.eval_dataset["labels"])
-    trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Progress())
     return trainer
 
@@ -176,6 +176,7 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to="none",
+        disable_tqdm=True,  # the bars are those of callbacks.py
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
