@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
 
-LENGTH = 4096
-"""Tokens of the longest row, as in the preset `default`."""
+LENGTH = 8192
+"""Tokens of a packed row. The longest trajectories of ALFWorld have some 7,000 of these tokens."""
 MICRO_BATCH = 4
 """Trajectories in one forward pass; of packed rows, one."""
 BATCH = 8
