@@ -127,9 +127,10 @@ def flagship_rows() -> Iterator[Row]:
         what = f"tokens/s of the recursive `language` after {length}, in a stream against from the beginning"
         yield Row(what, measured, "more than 1×", ratio > 1)
     for preset in ("default", "language"):
-        reached = flagship.utilisation(preset)
+        reached, precision = flagship.utilisation(preset)
         measured = f"{reached.training_utilisation:.0%} of {reached.matmul_peak / 1e9:,.0f} GFLOP/s"
-        what = f"utilisation in training of the recursive `{preset}`, {reached.training_factor:.2f}× its forward pass"
+        factor = f"{reached.training_factor:.2f}× its forward pass"
+        what = f"utilisation in training of the recursive `{preset}` in {precision}, {factor}"
         yield Row(what, measured, "", None)
     speed = flagship.compilation("default")
     measured = f"{speed.eager_ms:.0f} ms against {speed.compiled_ms:.0f} ms: {speed.eager_ms / speed.compiled_ms:.2f}×"

@@ -46,13 +46,23 @@ def pace(length: int) -> Pace:
     return Pace(1 / streamed, 1 / seconds(lambda: model(text)))
 
 
-def utilisation(preset: str) -> Any:
-    """The `Arithmetic` of a training step, counted with the formula of the recursion."""
+class Utilisation(NamedTuple):
+    """How near a training step comes to what the machine can do."""
+
+    arithmetic: Any
+    """The project's `Arithmetic`, counted with the formula of the recursion."""
+    precision: str
+    """The preset's, in which the peak is measured too."""
+
+
+def utilisation(preset: str) -> Utilisation:
+    """Of a training step in eager mode."""
     subject = loops.Subject.of(PACKAGE, preset, 1)
     speed = subject.module("speed")
     with closing(speed.Probe(subject.task, subject.config.train, 0, subject.device)) as probe:
         forward = speed.forward(probe, subject.config.train.micro_batch)
-        return speed.arithmetic(probe, forward, speed.training(probe, probe.model).timing)
+        arithmetic = speed.arithmetic(probe, forward, speed.training(probe, probe.model).timing)
+    return Utilisation(arithmetic, subject.device.precision)
 
 
 class Compilation(NamedTuple):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 VARIABLE = "DBBENCH_URL"
 """The environment variable that names MariaDB or MySQL; SQLite is used where it is empty or missing."""
@@ -36,6 +36,7 @@ class Failed(Exception):
     """A statement that was not executed, or not to its end; the message is what the model is told."""
 
 
+@runtime_checkable
 class Database(Protocol):
     """Where the tables of one task lie."""
 

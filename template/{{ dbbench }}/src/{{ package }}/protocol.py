@@ -7,7 +7,7 @@ import ast
 import hashlib
 import json
 import re
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from . import bounded
 
@@ -68,6 +68,7 @@ class Unreadable(Exception):
     """A message without a move; what it says is what the model is told."""
 
 
+@runtime_checkable
 class Dialogue(Protocol):
     """How moves are written and read."""
 

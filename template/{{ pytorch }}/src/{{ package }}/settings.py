@@ -51,7 +51,7 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 autocast where the device has matrix units for it, else fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Compile the model: auto does on CUDA. On a CPU, it needs a C++ compiler and takes half a minute."""
+    """Compile the model: auto does on CUDA. On a CPU, it needs a C++ compiler and takes half a minute or more."""
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch", "micro_batch", "validate_every", "validation_batches", "save_every", "log_every")

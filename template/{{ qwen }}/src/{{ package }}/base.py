@@ -85,7 +85,6 @@ def load_model(folder: Path, config: ModelConfig, numbers: Precision) -> PreTrai
         quantization_config=four_bits(numbers) if config.adapter == "qlora" else None,
         device_map={"": "cuda:0" if torch.cuda.is_available() else "cpu"},
     )
-    model.config.use_cache = False
     if config.adapter == "qlora":
         keep_trainable(model)
     return model

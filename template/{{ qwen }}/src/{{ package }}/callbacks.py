@@ -1,5 +1,6 @@
-"""What happens beside a trainer's steps: the record, the progress bar, episodes, and the mark on a whole checkpoint."""
+"""What happens beside a trainer's steps: the record, the bars, episodes, the mark on a whole checkpoint, and stops."""
 
+import math
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -12,14 +13,65 @@ import torch
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from . import saved
+from .errors import Diverged
+from .signals import Signals
 from .tracking import Tracker
 
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""
-DROPPED = {"epoch", "num_tokens", "total_flos", "train_loss"}
+SUMMARY = "train_runtime"
+"""A value of the log at the end, which tells of the steps since a run was last gone on with."""
+DROPPED = {"epoch", "num_tokens"}
 """Values that say nothing that the step does not say, or that start at zero again when a run is gone on with."""
 CLOCK = ("runtime", "per_second")
 """How the names of values end that depend on the clock."""
+SKIPS = 30
+"""So many steps left out one after another are an error: fp16's scale, 65536 at first, was halved in each."""
+
+
+class Stop(TrainerCallback):
+    """Ends a training after the step in which a signal asked for it, with a checkpoint."""
+
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
+        if self.signals.received:
+            control.should_save = control.should_training_stop = True
+
+
+class Finite(TrainerCallback):
+    """Ends a training whose loss or gradient is not a finite number, before it is recorded, evaluated or saved.
+
+    transformers goes on with such weights. In fp16, a gradient that is too large is no error: the gradient scaler
+    leaves the step out and lowers its scale.
+    """
+
+    def __init__(self) -> None:
+        self.skipped = 0
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **others: Any
+    ) -> None:
+        wrong = {name for name in ("loss", "eval_loss", "grad_norm") if not math.isfinite(logs.get(name, 0.0))}
+        self.skipped = self.skipped + 1 if args.fp16 and wrong == {"grad_norm"} else 0
+        if wrong and not 0 < self.skipped < SKIPS:
+            values = ", ".join(f"{WORDS[name]} is {logs[name]}" for name in sorted(wrong))
+            raise diverged(values, state.global_step, Path(str(args.output_dir)))
+
+
+WORDS = {"loss": "the loss", "eval_loss": "the validation loss", "grad_norm": "the gradient's norm"}
+
+
+def diverged(values: str, step: int, folder: Path) -> Diverged:
+    """What to do about it."""
+    names = [path.name for path in saved.checkpoints(folder)]
+    kept = f"{names[-1]} is kept" if names else "there was no checkpoint yet"
+    return Diverged(
+        f"{values} at step {step}; nothing of that step was saved, and {kept}. In a new run, lower "
+        "--train.learning-rate or lengthen --train.warmup; if it stays, look for infinite weights in the base, or "
+        "compute in bf16 or fp32 where it was fp16"
+    )
 
 
 class Record(TrainerCallback):
@@ -32,7 +84,8 @@ class Record(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **others: Any
     ) -> None:
-        self.add(state.global_step, {named(name): value for name, value in logs.items() if kept(name, value)})
+        if SUMMARY not in logs:
+            self.add(state.global_step, {named(name): value for name, value in logs.items() if kept(name, value)})
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         if self.play is not None:
@@ -95,8 +148,9 @@ def named(name: str) -> str:
 
 
 def kept(name: str, value: object) -> bool:
-    """Whether a value goes into the record."""
-    return name.removeprefix("eval_") not in DROPPED and isinstance(value, int | float)
+    """Whether a value goes into the record: the gradient's norm does not in a step that fp16 left out."""
+    number = isinstance(value, int | float) and math.isfinite(value)
+    return number and name.removeprefix("eval_") not in DROPPED
 
 
 def describe(values: dict[str, float]) -> str:

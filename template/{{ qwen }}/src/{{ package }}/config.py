@@ -101,9 +101,11 @@ class TrainConfig:
     """Steps between two checkpoints."""
     episodes: int
     """Validation tasks that are played at each validation; 0 measures the loss alone."""
+    tokens: int = 512
+    """Tokens of one message of the agent when it plays, at most."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "micro_batch", "length", "validate_every", "save_every"):
+        for name in ("batch", "micro_batch", "length", "validate_every", "save_every", "tokens"):
             require(f"train.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("steps", "episodes", "learning_rate", "weight_decay"):
             require(f"train.{name}", getattr(self, name), 0 <= getattr(self, name) < math.inf, "0 or a number above it")
@@ -143,6 +145,7 @@ def smoke() -> Config:
             validate_every=6,
             save_every=6,
             episodes=2,
+            tokens=32,
         ),
     )
 
@@ -152,7 +155,7 @@ def default() -> Config:
     micro_batch = MICRO_BATCH[GPU]
     return Config(
         preset="default",
-        data=DataConfig(train=1000, validation=100, test=200),
+        data=DataConfig(train=1000, validation=132, test=264),
         train=TrainConfig(
             micro_batch=micro_batch,
             learning_rate=1e-5 if ADAPTER == "full" else 1e-4,

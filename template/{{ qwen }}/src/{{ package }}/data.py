@@ -16,6 +16,7 @@ from .errors import Problem
 from .expert import expert
 from .fields import fingerprint
 from .protocol import PROTOCOLS
+from .scripted import named
 from .splits import LOCK, Entry, lock, write_atomically
 from .tasks import Task, fingerprints, generate, official
 
@@ -96,8 +97,8 @@ def demonstrated(environment: Environment, task: Task, protocol: str) -> list[Me
     """The messages of the expert's episode, of which the last is its own."""
     dialogue = PROTOCOLS[protocol]
     messages = [{"role": "system", "content": dialogue.system}, {"role": "user", "content": environment.reset(task)}]
-    for thought, call in expert(task):
-        move = dialogue.write(call, thought)
+    for number, (thought, call) in enumerate(expert(task)):
+        move = named(dialogue.write(call, thought), number)
         reply = environment.act(call)
         messages += [move, dialogue.observe(reply.text, call_of(move))]
     return messages[:-1]

@@ -158,21 +158,22 @@ def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], 
     It plays as it was trained: on a base in 4 bits if that is what the adapters were trained on. vLLM plays the merged
     model, in 16 bits.
     """
+    train = config.train
 
     def loaded() -> Policy:
         base = folder_of(config.model.base, load(config.data).texts)
         folder = base if run is None else run / MODEL
         tokenizer = load_tokenizer(folder)
         if engine == "vllm":
-            return VLLM(folder, tokenizer, length=config.train.length, seed=config.seed)
-        numbers = precision(config.train.precision)
+            return VLLM(folder, tokenizer, length=train.length, tokens=train.tokens, seed=config.seed)
+        numbers = precision(train.precision)
         if config.model.adapter == "full":
             model = load_model(folder, ModelConfig(base=config.model.base, adapter="lora"), numbers)
         else:
             model = load_model(base, config.model, numbers)
             model = model if run is None else PeftModel.from_pretrained(model, str(run / ADAPTER))
         model.config.use_cache = True
-        return Transformers(model, tokenizer, length=config.train.length, seed=config.seed)
+        return Transformers(model, tokenizer, length=train.length, tokens=train.tokens, seed=config.seed)
 
     return loaded
 

@@ -15,14 +15,15 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from .errors import Problem
+from .saved import sync
 from .splits import replace
 
 PREFIX = "base_model.model."
 """What PEFT puts before the name of a weight."""
 
 
-def merge(base: Path, adapter: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
-    """Write base + adapter to the folder `target`, which appears when it is whole.
+def merge(base: Path, adapter: Path, partial: Path) -> None:
+    """Write base + adapter into the folder `partial`.
 
     Raises:
         Problem: the adapter is not one of this base.
@@ -30,7 +31,6 @@ def merge(base: Path, adapter: Path, tokenizer: PreTrainedTokenizerBase, target:
     config = LoraConfig.from_pretrained(str(adapter))
     scale = config.lora_alpha / config.r
     factors = load_file(adapter / "adapter_model.safetensors")
-    partial = fresh(target)
     used = 0
     for file in sorted(base.glob("*.safetensors")):
         with safe_open(file, framework="pt") as weights:
@@ -40,10 +40,14 @@ def merge(base: Path, adapter: Path, tokenizer: PreTrainedTokenizerBase, target:
         used += sum(f"{PREFIX}{stem(name)}.lora_A.weight" in factors for name in names)
     if 2 * used != len(factors):
         raise Problem(f"{adapter} has {len(factors) // 2} adapted weights, and {base} {used} of them: not its base")
-    for name in ("config.json", "model.safetensors.index.json"):
-        if (base / name).exists():
-            shutil.copy(base / name, partial / name)
-    complete(base, tokenizer, partial, target)
+    take(base, partial, "config.json", "model.safetensors.index.json")
+
+
+def take(source: Path, partial: Path, *patterns: str) -> None:
+    """Copy the files that match."""
+    for pattern in patterns:
+        for file in sorted(source.glob(pattern)):
+            shutil.copyfile(file, partial / file.name)
 
 
 def added(name: str, weight: Tensor, factors: Mapping[str, Tensor], scale: float) -> Tensor:
@@ -69,9 +73,10 @@ def fresh(target: Path) -> Path:
 
 
 def complete(base: Path, tokenizer: PreTrainedTokenizerBase, partial: Path, target: Path) -> None:
-    """Add the tokenizer and how to generate, and let the folder appear under its name."""
+    """Add the tokenizer and how to generate, and let the folder appear under its name when it is on the disk."""
     tokenizer.save_pretrained(partial)
     ending(base, tokenizer).save_pretrained(partial)
+    sync(partial)
     shutil.rmtree(target, ignore_errors=True)
     replace(partial, target)
 

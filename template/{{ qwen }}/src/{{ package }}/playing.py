@@ -28,7 +28,7 @@ def player(asked: "Play") -> Policy:
     """Who plays."""
     config = asked.config
     if asked.player == "endpoint":
-        return Endpoint(asked.endpoint, asked.model, seed=config.seed)
+        return Endpoint(asked.endpoint, asked.model, tokens=config.train.tokens, seed=config.seed)
     if asked.player == "expert":
         return Oracle(config.data.protocol)
     if asked.player == "random":

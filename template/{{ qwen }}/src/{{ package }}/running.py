@@ -1,6 +1,5 @@
 """One training in one run folder: begun or gone on with, and kept from every other process."""
 
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ def machine(config: Config) -> dict[str, Any]:
         "device": "cuda" if cuda else "cpu",
         "precision": precision(config.train.precision),
         "threads": torch.get_num_threads(),
-        "hardware": torch.cuda.get_device_name() if cuda else platform.processor() or "CPU",
+        "hardware": torch.cuda.get_device_name() if cuda else str(torch.cpu.get_capabilities().get("cpu_name", "CPU")),
     }
 
 

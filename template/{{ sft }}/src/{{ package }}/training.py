@@ -7,6 +7,8 @@ one, a run goes on with the same bits.
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,21 +16,25 @@ import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
+from transformers.utils.logging import disable_progress_bar as disable_other_bars
 from trl import SFTConfig, SFTTrainer
 
 from . import merging, modelcard, saved
 from .agent import play
 from .base import adapters, folder_of, load_model, load_tokenizer, precision, train_in_fp32
-from .callbacks import Play, Progress, Record
+from .callbacks import Finite, Play, Progress, Record, Stop
 from .chat import Example, encoded
 from .config import Config
 from .data import Data, load
-from .errors import Problem
+from .errors import Interrupted, Problem
 from .generation import Transformers
+from .signals import Signals
 from .supervision import histogram, refuse, refuse_difference, shown, summary, unigram_floor
 from .tasks import generate
 from .tracking import Tracker, read
 
+CHECKPOINTS = "checkpoints"
+RECORD = "metrics.jsonl"
 MODEL = "model"
 """The folder of a run with the trained model, as `from_pretrained` loads it."""
 ADAPTER = "adapter"
@@ -54,23 +60,36 @@ def train(config: Config, run: Path) -> dict[str, float]:
     """Train into a run folder, from its last whole checkpoint if it has one, and save the model; what was measured.
 
     Raises:
-        Problem: the data cannot be learned from, or the base cannot be had.
+        Interrupted: a signal asked to stop; everything is saved.
+        Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
     prepared = prepare(config)
-    checkpoint = saved.latest(run / "checkpoints")
-    tracker = Tracker(run, {}, saved.step_of(checkpoint))
+    checkpoint = saved.latest(run / CHECKPOINTS)
+    if checkpoint is None or not saved.finished(checkpoint):
+        fit(config, run, prepared, checkpoint)
+    facts = outcome(run, prepared)
+    save(config, run, prepared, facts)
+    return facts
+
+
+def fit(config: Config, run: Path, prepared: Prepared, checkpoint: Path | None) -> None:
+    """Take the steps after a checkpoint, up to the last, which leaves a checkpoint too."""
+    if checkpoint is None:
+        # The validation before the first step is measured again: it draws random numbers.
+        (run / RECORD).unlink(missing_ok=True)
     trainer = build(config, run, prepared, first=checkpoint is None)
     player = player_of(config)
-    record = Record(tracker, None if player is None else playing(trainer, prepared.tokenizer, player))
-    trainer.add_callback(record)
-    try:
+    with (
+        Signals() as signals,
+        closing(Tracker(run, asdict(config), saved.step_of(checkpoint))) as tracker,
+        saved.saving_into(run / CHECKPOINTS),
+    ):
+        record = Record(tracker, None if player is None else playing(trainer, prepared.tokenizer, player))
+        for callback in (Finite(), record, Stop(signals)):
+            trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        record.write()
-    finally:
-        tracker.close()
-    facts = outcome(run, prepared)
-    save(config, run, prepared, trainer, facts)
-    return facts
+    if signals.received:
+        raise Interrupted(signals.received, trainer.state.global_step)
 
 
 def prepare(config: Config) -> Prepared:
@@ -107,10 +126,12 @@ def show(tokenizer: PreTrainedTokenizerBase, examples: list[Example], length: in
 
 def build(config: Config, run: Path, prepared: Prepared, first: bool) -> SFTTrainer:
     """The trainer; `first` measures the validation split before the first step too."""
-    disable_progress_bar()
     numbers = precision(config.train.precision)
+    model = load_model(prepared.base, config.model, numbers)
+    disable_progress_bar()
+    disable_other_bars()
     trainer = SFTTrainer(
-        model=load_model(prepared.base, config.model, numbers),
+        model=model,
         args=arguments(config, run, numbers, first),
         train_dataset=rows(prepared.examples["train"]),
         eval_dataset=rows(prepared.examples["validation"]),
@@ -129,7 +150,7 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
     """The trainer's settings. Its limit of length is off unless it packs, where it is the length of a row."""
     train = config.train
     return SFTConfig(
-        output_dir=str(run / "checkpoints"),
+        output_dir=str(run / CHECKPOINTS),
         num_train_epochs=train.epochs,
         max_steps=train.steps or -1,
         per_device_train_batch_size=train.micro_batch,
@@ -143,7 +164,7 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         warmup_steps=train.warmup,
         weight_decay=train.weight_decay,
         max_grad_norm=train.clip,
-        gradient_checkpointing=train.activation_checkpointing,
+        activation_checkpointing=train.activation_checkpointing,
         bf16=numbers == "bf16",
         fp16=numbers == "fp16",
         eval_strategy="steps",
@@ -153,6 +174,7 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         save_steps=train.save_every,
         save_total_limit=2,
         logging_steps=1,
+        logging_nan_inf_filter=False,
         report_to="none",
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
@@ -189,13 +211,13 @@ def playing(trainer: SFTTrainer, tokenizer: PreTrainedTokenizerBase, player: Pla
 
     def play() -> dict[str, float]:
         model = trainer.model
-        training, checkpointing = model.training, model.is_gradient_checkpointing
+        training, checkpointing = model.training, model.is_activation_checkpointing
         model.eval()
         if checkpointing:
-            model.gradient_checkpointing_disable()
+            model.activation_checkpointing_disable()
         values = player(model, tokenizer)
         if checkpointing:
-            model.gradient_checkpointing_enable()
+            model.activation_checkpointing_enable()
         model.train(training)
         return values
 
@@ -204,7 +226,7 @@ def playing(trainer: SFTTrainer, tokenizer: PreTrainedTokenizerBase, player: Pla
 
 def outcome(run: Path, prepared: Prepared) -> dict[str, float]:
     """The figures of the first and the last validation, and the loss of a model that ignores what it reads."""
-    records = [record for record in read(run / "metrics.jsonl") if "validation/loss" in record]
+    records = [record for record in read(run / RECORD) if "validation/loss" in record]
     facts = {"loss of the tokens' frequencies": unigram_floor(*(prepared.examples[s] for s in ("train", "validation")))}
     for when, record in (("before", records[0]), ("after", records[-1])):
         facts |= {
@@ -215,15 +237,21 @@ def outcome(run: Path, prepared: Prepared) -> dict[str, float]:
     return facts
 
 
-def save(config: Config, run: Path, prepared: Prepared, trainer: SFTTrainer, facts: dict[str, float]) -> None:
-    """Write the model that `from_pretrained` loads, with its card, and the adapter where there is one."""
-    if config.model.adapter == "full":
+def save(config: Config, run: Path, prepared: Prepared, facts: dict[str, float]) -> None:
+    """Write the model that `from_pretrained` loads, with its card, and the adapter where there is one.
+
+    Both come from the last checkpoint, so a training that was killed here ends as any other.
+    """
+    checkpoint = saved.latest(run / CHECKPOINTS)
+    assert checkpoint is not None, "the last step leaves a checkpoint"
+    with saved.saving(run / MODEL):
         partial = merging.fresh(run / MODEL)
-        trainer.save_model(str(partial))
+        if config.model.adapter == "full":
+            merging.take(checkpoint, partial, "config.json", "model*.safetensors*")
+        else:
+            adapter = merging.fresh(run / ADAPTER)
+            merging.take(checkpoint, adapter, "adapter_*")
+            merging.complete(prepared.base, prepared.tokenizer, adapter, run / ADAPTER)
+            merging.merge(prepared.base, run / ADAPTER, partial)
+        modelcard.write(partial, config, facts)
         merging.complete(prepared.base, prepared.tokenizer, partial, run / MODEL)
-    else:
-        partial = merging.fresh(run / ADAPTER)
-        trainer.save_model(str(partial))
-        merging.complete(prepared.base, prepared.tokenizer, partial, run / ADAPTER)
-        merging.merge(prepared.base, run / ADAPTER, prepared.tokenizer, run / MODEL)
-    modelcard.write(run / MODEL, config, facts)

@@ -1,45 +1,30 @@
 """The way back through a chunk in closed form: of the loss's gradient in what `chunk.py` computes, that in its inputs.
 
 Autograd would go through the inner gradient a second time node by node, and keep and add up far more on its way. Here
-every product of the forward pass has two, and sums are formed in place. With L the loss, g(x) = dL/dx, and J the
-Jacobian of the norm, which is symmetric in the space of its result:
+every product of the forward pass has two, and sums are formed in place. With g(x) for the loss's gradient in x:
 
     a product  P = A B          g(A) = g(P) Bᵀ       g(B) = Aᵀ g(P)
     u.up = passed gelu'(a)      g(passed) = g(u.up) gelu'(a)      g(a) = g(u.up) passed gelu''(a)
-    u.down = J(z) f             g(f) = J g(u.down)
-        J = (I - 11ᵀ/C - nnᵀ/C) / std, so that beside g(f)
-        g(n)   = -(mean(f n) g + mean(g n) f) / std,  with g for g(u.down); and n = norm(z)
+    u.down = J(z) f             g(f) = J g(u.down), with J the Jacobian of n = norm(z), a symmetric matrix:
+        J = (I - 11ᵀ/C - nnᵀ/C) / std, so that besides, with g for g(u.down),
+        g(n)   = -(mean(f n) g + mean(g n) f) / std
         g(z)   = J g(n) - mean(g u.down) n / std
+    u.scale = e n               e = 2/C (k + scale n - v), the error; and f = scale e
     decay      L_ts = exp(A_t - A_s), A the sum of logarithms     g(A_t) = sum over s of (g(L) L)_ts - (g(L) L)_st
 
+Each function goes on from the gradient that its docstring names first: it adds what it finds to `Sums`, or returns it.
 Dimensions as in `memory.py`.
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from .chunk import (
-    Decays,
-    Gradients,
-    Mixing,
-    Normed,
-    Reading,
-    Recall,
-    Tokens,
-    Weights,
-    gradients,
-    last_memory,
-    last_surprise,
-    mixing,
-    read_each,
-    through_gelu,
-    through_norm,
-)
+from .chunk import Decays, Gradients, Mixing, Normed, Reading, Recall, Tokens, Weights, through_gelu, through_norm
 
 
 class Sums(NamedTuple):
@@ -53,84 +38,17 @@ class Sums(NamedTuple):
     k: Float[Tensor, "G T C"]
 
 
-class Chunk(torch.autograd.Function):
-    """A chunk, or a piece of one: the answers, the last memory and the last surprise."""
+class Past(NamedTuple):
+    """The memory or the surprise that a chunk was given, how much of it is in each row's M, and g of both."""
 
-    @staticmethod
-    def forward(ctx: Any, answers: bool, ends: bool, surprises: bool, *given: Tensor) -> tuple[Tensor, ...]:
-        """Of memory, surprise, tokens and where the chunk began, the results that are asked for."""
-        begun = len(given) > 12
-        memory, surprise, tokens, *start = grouped(given, Weights, Weights, Tokens, *[Weights] * begun)
-        u, recall, at = gradients(start[0] if begun else memory, tokens.k, tokens.v)
-        mix, decays = mixing(tokens, tokens.k.shape[1] if answers else 1)
-        found, kept = [], [*given[:12], *u, *recall, *at, *mix, *decays]
-        if answers:
-            y_GTC, reading, read_at = read_each(memory, surprise, mix, u, tokens)
-            found.append(y_GTC)
-            kept += [*reading, *read_at]
-        if ends:
-            found += last_memory(memory, surprise, mix, u, tokens.k)
-        if surprises:
-            found += last_surprise(surprise, mix, u, tokens.k)
-        ctx.save_for_backward(*kept, *given[12:])
-        ctx.answers, ctx.ends, ctx.surprises, ctx.begun = answers, ends, surprises, begun
-        return tuple(found)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        # As in the forward pass, also where the gradient is asked for under autocast.
-        with torch.autocast(grads[0].device.type, enabled=False):
-            return through_chunk(ctx, grads)
-
-
-def through_chunk(ctx: Any, grads: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-    """Of the gradients in a chunk's results, those in what it was given."""
-    kinds = [Weights, Weights, Tokens, Gradients, Recall, Normed, Mixing, Decays]
-    kinds += [Reading, Normed] * ctx.answers + [Weights] * ctx.begun
-    memory, surprise, tokens, u, recall, at, mix, decays, *more = grouped(ctx.saved_tensors, *kinds)
-    if ctx.answers:
-        sums = through_reading(grads[0], memory, surprise, tokens, u, mix, *more[:2])
-        grads = grads[1:]
-    else:
-        sums = nothing(memory, u, mix, tokens)
-    if ctx.ends:
-        ended, written, its = Weights(*grads[:3]), mix.written[:, -1:], sums.mix
-        through_steps(ended, written, its.written[:, -1:], u, tokens.k, sums)
-        through_factor(ended, memory, mix.kept[:, -1:], sums.memory, its.kept[:, -1:])
-        through_factor(ended, surprise, mix.carried[:, -1:], sums.surprise, its.carried[:, -1:])
-    if ctx.surprises:
-        ended = Weights(*grads[3:])
-        through_steps(ended, mix.surprise_written, sums.mix.surprise_written, u, tokens.k, sums)
-        through_factor(ended, surprise, mix.surprise_kept, sums.surprise, sums.mix.surprise_kept)
-    rates = through_mixing(sums.mix, tokens, mix, decays)
-    to_start = Weights(*map(torch.zeros_like, memory)) if ctx.begun else sums.memory
-    v_GTC = through_gradients(sums, to_start, more[-1] if ctx.begun else memory, tokens.k, u, recall, at)
-    begun = to_start if ctx.begun else ()
-    return None, None, None, *sums.memory, *sums.surprise, sums.q, sums.k, v_GTC, *rates, *begun
-
-
-def work(
-    answers: bool, ends: bool, surprises: bool, start: Weights, memory: Weights, surprise: Weights, tokens: Tokens
-) -> list[Tensor]:
-    """What is asked for of a chunk's answers, its last memory and its last surprise."""
-    # The compiler refuses a tensor that is given twice.
-    begun = () if start.up is memory.up else start
-    given = (*memory, *surprise, *tokens, *begun)
-    return list(Chunk.apply(answers, ends, surprises, *given))  # type: ignore[no-untyped-call]
-
-
-def grouped(flat: tuple[Tensor, ...], *kinds: Any) -> list[Any]:
-    """Tensors that lie behind each other, as the tuples that they were."""
-    found, first = [], 0
-    for kind in kinds:
-        found.append(kind(*flat[first : first + len(kind._fields)]))
-        first += len(kind._fields)
-    return found
+    weights: Weights
+    factor: Float[Tensor, "G R 1"]
+    to_weights: Weights
+    to_factor: Float[Tensor, "G R 1"]
 
 
 def nothing(memory: Weights, u: Gradients, mix: Mixing, tokens: Tokens) -> Sums:
-    """Where nothing was read."""
+    """Before anything is added."""
     zeros = torch.zeros_like
     return Sums(
         Weights(*map(zeros, memory)),
@@ -143,7 +61,7 @@ def nothing(memory: Weights, u: Gradients, mix: Mixing, tokens: Tokens) -> Sums:
 
 
 def through_reading(
-    y: Float[Tensor, "G T C"],
+    y_GTC: Float[Tensor, "G T C"],
     memory: Weights,
     surprise: Weights,
     tokens: Tokens,
@@ -151,53 +69,96 @@ def through_reading(
     mix: Mixing,
     reading: Reading,
     at: Normed,
-) -> Sums:
-    """Of the gradient in the answers."""
-    scale_GTC, q_GTC = y * at.normed, tokens.q
-    z_GTC = through_norm(y * reading.scale, at)
-    mixed_GTT = torch.bmm(z_GTC, u.down.mT)
-    kept_GTC, carried_GTC, tokens_GTT = mix.kept * z_GTC, mix.carried * z_GTC, mix.written * mixed_GTT
-    hidden_GTE = torch.bmm(kept_GTC, memory.down).baddbmm_(carried_GTC, surprise.down).baddbmm_(tokens_GTT, u.hidden)
-    a_GTE = through_gelu(hidden_GTE, reading.a)
-    q_kept_GTC, q_carried_GTC = torch.bmm(a_GTE, memory.up), torch.bmm(a_GTE, surprise.up)
-    alike_GTT = torch.bmm(a_GTE, u.up.mT)
-    written_GTT = mixed_GTT.mul_(reading.from_tokens).baddbmm_(scale_GTC, u.scale.mT).addcmul_(alike_GTT, reading.alike)
-    alike_GTT.mul_(mix.written)
-    kept_GT1, carried_GT1 = (
-        (passed * q_GTC).addcmul_(z_GTC, found).addcmul_(scale_GTC, scale).sum(-1, keepdim=True)
-        for passed, found, scale in (
-            (q_kept_GTC, reading.from_memory, memory.scale),
-            (q_carried_GTC, reading.from_surprise, surprise.scale),
-        )
+    sums: Sums,
+) -> None:
+    """Of the gradient in y = q + scale n (15), layer by layer from the last."""
+    past = (
+        Past(memory, mix.kept, sums.memory, sums.mix.kept),
+        Past(surprise, mix.carried, sums.surprise, sums.mix.carried),
     )
-    a_GET, hidden_GTE = a_GTE.mT, reading.hidden
-    return Sums(
-        Weights(
-            torch.bmm(a_GET, mix.kept * q_GTC),
-            torch.bmm(kept_GTC.mT, hidden_GTE),
-            torch.bmm(mix.kept.mT, scale_GTC),
-        ),
-        Weights(
-            torch.bmm(a_GET, mix.carried * q_GTC),
-            torch.bmm(carried_GTC.mT, hidden_GTE),
-            torch.bmm(mix.carried.mT, scale_GTC),
-        ),
-        Gradients(
-            torch.bmm(tokens_GTT.mT, hidden_GTE),
-            torch.bmm((mix.written * reading.alike).mT, a_GTE),
-            torch.bmm((mix.written * reading.from_tokens).mT, z_GTC),
-            torch.bmm(mix.written.mT, scale_GTC),
-        ),
-        Mixing(
-            kept_GT1,
-            carried_GT1,
-            written_GTT,
-            torch.zeros_like(mix.surprise_kept),
-            torch.zeros_like(mix.surprise_written),
-        ),
-        torch.addcmul(y, mix.kept, q_kept_GTC).addcmul_(mix.carried, q_carried_GTC).baddbmm_(alike_GTT, tokens.k),
-        torch.bmm(alike_GTT.mT, q_GTC),
-    )
+    through_scale(y_GTC * at.normed, past, u, mix, sums)
+    z_GTC = through_norm(y_GTC * reading.scale, at)
+    hidden_GTE = through_down(z_GTC, past, u, mix, reading, sums)
+    through_up(through_gelu(hidden_GTE, reading.a), past, tokens, u, mix, reading, sums)
+    sums.q.add_(y_GTC)
+
+
+def through_scale(
+    scale_GTC: Float[Tensor, "G T C"], past: Sequence[Past], u: Gradients, mix: Mixing, sums: Sums
+) -> None:
+    """Of the gradient in scale_t, which is the sum of the past's factor_t scale, and of written_ts u.scale_s."""
+    for weights, factor, to_weights, to_factor in past:
+        to_weights.scale.baddbmm_(factor.mT, scale_GTC)
+        to_factor.baddbmm_(scale_GTC, weights.scale.mT)
+    sums.u.scale.baddbmm_(mix.written.mT, scale_GTC)
+    sums.mix.written.baddbmm_(scale_GTC, u.scale.mT)
+
+
+def through_down(
+    z_GTC: Float[Tensor, "G T C"], past: Sequence[Past], u: Gradients, mix: Mixing, reading: Reading, sums: Sums
+) -> Float[Tensor, "G T E"]:
+    """Of the gradient in z_t, the sum of factor_t W1 h_t, and of written_ts (h_t u.hidden_s) u.down_s, that in h."""
+    met_GTT = torch.bmm(z_GTC, u.down.mT)
+    sums.mix.written.addcmul_(met_GTT, reading.from_tokens)
+    sums.u.down.baddbmm_((mix.written * reading.from_tokens).mT, z_GTC)
+    from_tokens_GTT = met_GTT.mul_(mix.written)
+    sums.u.hidden.baddbmm_(from_tokens_GTT.mT, reading.hidden)
+    hidden_GTE = torch.bmm(from_tokens_GTT, u.hidden)
+    found = reading.from_memory, reading.from_surprise
+    for (weights, factor, to_weights, to_factor), found_GTC in zip(past, found, strict=True):
+        weighed_GTC = factor * z_GTC
+        hidden_GTE.baddbmm_(weighed_GTC, weights.down)
+        to_weights.down.baddbmm_(weighed_GTC.mT, reading.hidden)
+        to_factor.add_((z_GTC * found_GTC).sum(-1, keepdim=True))
+    return hidden_GTE
+
+
+def through_up(
+    a_GTE: Float[Tensor, "G T E"],
+    past: Sequence[Past],
+    tokens: Tokens,
+    u: Gradients,
+    mix: Mixing,
+    reading: Reading,
+    sums: Sums,
+) -> None:
+    """Of the gradient in a_t, the sum of factor_t W2 q_t, and of written_ts (q_t k_s) u.up_s."""
+    met_GTT = torch.bmm(a_GTE, u.up.mT)
+    sums.mix.written.addcmul_(met_GTT, reading.alike)
+    sums.u.up.baddbmm_((mix.written * reading.alike).mT, a_GTE)
+    alike_GTT = met_GTT.mul_(mix.written)
+    sums.q.baddbmm_(alike_GTT, tokens.k)
+    sums.k.baddbmm_(alike_GTT.mT, tokens.q)
+    for weights, factor, to_weights, to_factor in past:
+        q_GTC = torch.bmm(a_GTE, weights.up)
+        sums.q.addcmul_(factor, q_GTC)
+        to_factor.add_(q_GTC.mul_(tokens.q).sum(-1, keepdim=True))
+        to_weights.up.baddbmm_(a_GTE.mT, factor * tokens.q)
+
+
+def through_last_memory(
+    ended: Weights, memory: Weights, surprise: Weights, tokens: Tokens, u: Gradients, mix: Mixing, sums: Sums
+) -> None:
+    """Of the gradient in M at the chunk's end (13), which is made of the last row's factors."""
+    its = sums.mix
+    through_past(ended, Past(memory, mix.kept[:, -1:], sums.memory, its.kept[:, -1:]))
+    through_past(ended, Past(surprise, mix.carried[:, -1:], sums.surprise, its.carried[:, -1:]))
+    through_steps(ended, mix.written[:, -1:], its.written[:, -1:], u, tokens.k, sums)
+
+
+def through_last_surprise(
+    ended: Weights, surprise: Weights, tokens: Tokens, u: Gradients, mix: Mixing, sums: Sums
+) -> None:
+    """Of the gradient in S at the chunk's end (14)."""
+    through_past(ended, Past(surprise, mix.surprise_kept, sums.surprise, sums.mix.surprise_kept))
+    through_steps(ended, mix.surprise_written, sums.mix.surprise_written, u, tokens.k, sums)
+
+
+def through_past(ended: Weights, past: Past) -> None:
+    """Of the gradient in factor W."""
+    for grad, weight, to_weight in zip(ended, past.weights, past.to_weights, strict=True):
+        to_weight.addcmul_(grad, past.factor)
+        past.to_factor.add_(torch.linalg.vecdot(grad.flatten(1), weight.flatten(1))[:, None, None])
 
 
 def through_steps(
@@ -208,7 +169,7 @@ def through_steps(
     k_GTC: Float[Tensor, "G T C"],
     sums: Sums,
 ) -> None:
-    """Of the gradient in a sum over s of written_s u_s."""
+    """Of the gradient in the sum over s of written_s u_s."""
     weight_GT1 = written_G1T.mT
     k_found_GTC, down_found_GTC = torch.bmm(u.up, ended.up), torch.bmm(u.hidden, ended.down.mT)
     sums.k.addcmul_(k_found_GTC, weight_GT1)
@@ -220,16 +181,9 @@ def through_steps(
     to_written_G1T.add_(products_GTC.sum(-1)[:, None])
 
 
-def through_factor(
-    ended: Weights, base: Weights, factor: Float[Tensor, "G 1 1"], to_base: Weights, to_factor: Float[Tensor, "G 1 1"]
-) -> None:
-    """Of the gradient in factor times base."""
-    for grad, weight, to_weight in zip(ended, base, to_base, strict=True):
-        to_weight.addcmul_(grad, factor)
-        to_factor.add_(torch.linalg.vecdot(grad.flatten(1), weight.flatten(1))[:, None, None])
-
-
-def through_mixing(to: Mixing, tokens: Tokens, mix: Mixing, decays: Decays) -> tuple[Tensor, Tensor, Tensor]:
+def through_mixing(
+    to: Mixing, tokens: Tokens, mix: Mixing, decays: Decays
+) -> tuple[Float[Tensor, "G T"], Float[Tensor, "G T"], Float[Tensor, "G T"]]:
     """Of the gradient in the mixing, that in theta, log_eta and log_kept."""
     step_G1T, last = -tokens.theta[:, None], decays.surprise[:, -1:]
     unrolled_GRT = torch.bmm(decays.memory, decays.surprise)
@@ -266,28 +220,39 @@ def through_gradients(
     recall: Recall,
     at: Normed,
 ) -> Float[Tensor, "G T C"]:
-    """Of the gradient in u, that in v; those in k and in the weights at which it was taken are added."""
-    to, scale, part = sums.u, start.scale, 2 / k_GTC.shape[-1]
+    """Of the gradient in u, that in v; those in k and in the weights at which u was taken are added."""
+    to = sums.u
     a_GTE = curvature(recall.a).mul_(recall.passed).mul_(to.up)
     passed_GTE = to.up.mul_(recall.slope)
     down_GTC = to.down.baddbmm_(passed_GTE, start.down.mT)
-    f_GTC, to_f_GTC = recall.error * scale, through_norm(down_GTC, at)
-    error_GTC = torch.addcmul(to.scale * at.normed, to_f_GTC, scale)
-    normed_GTC = torch.addcmul(part * scale * error_GTC, to.scale, recall.error)
-    f_mean, grad_mean, own_mean = (
-        (x * y).mean(-1, keepdim=True).mul_(at.inverse_std)
-        for x, y in ((f_GTC, at.normed), (down_GTC, at.normed), (down_GTC, u.down))
-    )
-    normed_GTC.addcmul_(f_mean, down_GTC, value=-1).addcmul_(grad_mean, f_GTC, value=-1)
-    z_GTC = through_norm(normed_GTC, at).addcmul_(own_mean, at.normed, value=-1)
+    z_GTC, recalled_GTC, scale_GTC = through_error(down_GTC, to.scale, start.scale, u.down, recall.error, at)
     a_GTE.addcmul_(to.hidden.baddbmm_(z_GTC, start.down), recall.slope)
-    scales_GTC = torch.addcmul(to_f_GTC * recall.error, at.normed, error_GTC, value=part)
-    error_GTC.mul_(part)
-    sums.k.add_(error_GTC).baddbmm_(a_GTE, start.up)
+    sums.k.add_(recalled_GTC).baddbmm_(a_GTE, start.up)
     to_start.up.baddbmm_(a_GTE.mT, k_GTC)
     to_start.down.baddbmm_(u.down.mT, passed_GTE).baddbmm_(z_GTC.mT, u.hidden)
-    to_start.scale.add_(scales_GTC.sum(1, keepdim=True))
-    return error_GTC.neg()
+    to_start.scale.add_(scale_GTC.sum(1, keepdim=True))
+    return recalled_GTC.neg()
+
+
+def through_error(
+    to_down_GTC: Float[Tensor, "G T C"],
+    to_scale_GTC: Float[Tensor, "G T C"],
+    scale_G1C: Float[Tensor, "G 1 C"],
+    down_GTC: Float[Tensor, "G T C"],
+    error_GTC: Float[Tensor, "G T C"],
+    at: Normed,
+) -> tuple[Float[Tensor, "G T C"], Float[Tensor, "G T C"], Float[Tensor, "G T C"]]:
+    """Of the gradients in u.down and u.scale, those in z, in M(k), and in the scale by each token."""
+    f_GTC, to_f_GTC = error_GTC * scale_G1C, through_norm(to_down_GTC, at)
+    recalled_GTC = torch.addcmul(to_scale_GTC * at.normed, to_f_GTC, scale_G1C).mul_(2 / f_GTC.shape[-1])
+    normed_GTC = torch.addcmul(scale_G1C * recalled_GTC, to_scale_GTC, error_GTC)
+    f_mean, to_mean, own_mean = (
+        (x * y).mean(-1, keepdim=True).mul_(at.inverse_std)
+        for x, y in ((f_GTC, at.normed), (to_down_GTC, at.normed), (to_down_GTC, down_GTC))
+    )
+    normed_GTC.addcmul_(f_mean, to_down_GTC, value=-1).addcmul_(to_mean, f_GTC, value=-1)
+    z_GTC = through_norm(normed_GTC, at).addcmul_(own_mean, at.normed, value=-1)
+    return z_GTC, recalled_GTC, torch.addcmul(to_f_GTC * error_GTC, at.normed, recalled_GTC)
 
 
 def curvature(a_GTE: Float[Tensor, "G T E"]) -> Float[Tensor, "G T E"]:

@@ -1,7 +1,7 @@
 """What a chunk of tokens writes into the memory and reads from it; `memory.py` has the equations and the dimensions.
 
 These are the formulas of a forward pass, which autograd could follow. `adjoint.py` goes back through them in closed
-form, for which each returns, beside its result, what it computed on the way.
+form, for which they return, beside their results, what they computed on the way.
 """
 
 import math
@@ -140,7 +140,7 @@ def read(memory: Weights, x_GTC: Float[Tensor, "G T C"]) -> Float[Tensor, "G T C
 def gradients(
     memory: Weights, k_GTC: Float[Tensor, "G T C"], v_GTC: Float[Tensor, "G T C"]
 ) -> tuple[Gradients, Recall, Normed]:
-    """Each token's gradient of its loss (12), by the chain rule from the output back."""
+    """Each token's gradient of its loss (12) at the memory, by the chain rule from the output back."""
     a_GTE = torch.bmm(k_GTC, memory.up.mT)
     hidden_GTE = F.gelu(a_GTE)
     at = norm(torch.bmm(hidden_GTE, memory.down.mT))
@@ -159,7 +159,10 @@ def left(log: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 
 def decay(log_GT: Float[Tensor, "G T"], rows: int) -> Float[Tensor, "G R T"]:
-    """The product of the factors after s up to t, in column s and the row of t, for the last rows; 0 where s > t."""
+    """The product of the factors after s up to t, in column s and the row of t, for the last rows; 0 where s > t.
+
+    Of 1 - alpha, it is beta_t / beta_s in (16).
+    """
     length = log_GT.shape[1]
     total_GT = log_GT.cumsum(dim=1)
     later_RT = log_GT.new_full((rows, length), -math.inf).triu(length - rows + 1)

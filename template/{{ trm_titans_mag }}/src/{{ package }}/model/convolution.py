@@ -21,7 +21,11 @@ def convolved(padded: Float[Tensor, "B padded F"], filters: Float[Tensor, "taps 
 
 
 class Convolution(torch.autograd.Function):
-    """With the gradients written out: autograd copies the whole tensor for each tap."""
+    """With the gradients written out, since autograd copies the whole tensor for each tap.
+
+    Beside g, that in y, the one in padded_s is the sum over i of filter_i g_s-i: the same with the filters in reverse
+    order. The one in filter_i is the sum over t of g_t padded_t+i.
+    """
 
     @staticmethod
     def forward(ctx: Any, padded: Tensor, filters: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ Within a chunk the two recurrences unroll to
 and u_s is an outer product in each layer, delta_s input_sᵀ. So weights of single tokens are never formed: to read
 through a layer takes W x, S x and one masked product of the chunk's tokens with each other, as in linear attention. The
 factors come from differences of logarithms; nothing is divided by a product of (1 - alpha), which may vanish.
-`chunk.py` has these formulas, and `adjoint.py` their gradients.
+`chunk.py` has these formulas, `adjoint.py` their gradients, and `operation.py` makes one operation of the two.
 
 Dimensions, as they appear in annotations and as suffixes of local names:
 
@@ -34,9 +34,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from .adjoint import work
 from .chunk import Tokens, Weights, read
 from .convolution import convolved
+from .operation import work
 
 STEP = 2.0
 """What the steps of a chunk, all taken at one memory, sum to at most, with what momentum adds to them. With random
