@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "variants"]
+nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "fitting", "variants"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -122,21 +122,34 @@ def mlflow(session: nox.Session) -> None:
     session.run("pytest", "tests/test_tracking.py", "tests/test_mlflow.py", "tests/test_trainer.py", *session.posargs)
 
 
+@nox.session
+def fitting(session: nox.Session) -> None:
+    """Which adapters fit on which GPU: copier.yml against the estimates; `-- --write` puts them into copier.yml."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = _render(session, "dbbench", Path(folder))
+        python = _environment(session, project, "qwen")
+        package = project.name.replace("-", "_")
+        wish = session.posargs[0] if session.posargs else "--check"
+        session.run(str(python), "benchmarks/fitting.py", package, wish, "copier.yml", external=True)
+
+
 @nox.session(python=FOUND)
 @nox.parametrize("variant", [nox.param(name, id=name) for name in VARIANTS])
 def variants(session: nox.Session, variant: str) -> None:
     """Render a variant and run its own lint, types and tests, with every interpreter that was found."""
     if MISSING:
         session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
-    if "extras" in VARIANTS[variant] and session.python != FOUND[0]:
-        session.skip("What extras add is tested with the first interpreter.")
+    family = VARIANTS[variant]["family"]
+    if ("extras" in VARIANTS[variant] or family == "qwen") and session.python != FOUND[0]:
+        session.skip("What extras add, and the family qwen, is tested with the first interpreter.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
-        python = _environment(session, project, VARIANTS[variant]["family"])
+        python = _environment(session, project, family)
         session.chdir(project)
         if session.python == FOUND[0]:
-            # A second model, which the checks below then cover; its name comes before all others.
-            _run(session, python, project.name.replace("-", "_"), "new-model", "a-second-net")
+            if family == "pytorch":
+                # A second model, which the checks below then cover; its name comes before all others.
+                _run(session, python, project.name.replace("-", "_"), "new-model", "a-second-net")
             _run(session, python, "ruff", "check", ".")
             _run(session, python, "ruff", "format", "--check", ".")
             for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
@@ -168,7 +181,8 @@ def gpu(session: nox.Session) -> None:
     folder = ROOT / "gpu"
     for name in ("projects", "packages"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    projects = [_render(session, variant, folder / "projects") for variant in VARIANTS]
+    pytorch = [variant for variant in VARIANTS if VARIANTS[variant]["family"] == "pytorch"]
+    projects = [_render(session, variant, folder / "projects") for variant in pytorch]
     if session.posargs:
         _pack(session, projects, folder / "packages", session.posargs[0])
         session.log("Carry gpu/ to the machine, and run there: python gpu/run.py")
@@ -236,13 +250,15 @@ def _pack(session: nox.Session, projects: list[Path], packages: Path, python: st
 
 def _environment(session: nox.Session, project: Path, family: str) -> Path:
     """Install a project into the environment that all variants of its family share."""
-    folder = ROOT / ".nox" / f"{family}-{session.python}"
+    version = session.python or FOUND[0]
+    folder = ROOT / ".nox" / f"{family}-{version}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
-        session.run("uv", "venv", "--quiet", "--python", str(session.python), str(folder))
+        session.run("uv", "venv", "--quiet", "--python", str(version), str(folder))
     group = f"{project / 'pyproject.toml'}:dev"
     into = ["--quiet", "--python", str(python)]
-    session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group, "pytest-xdist>=3.6")
+    with session.chdir(project):  # where uv finds what the project overrides
+        session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group, "pytest-xdist>=3.6")
     return python
 
 

@@ -66,15 +66,17 @@ def section(name: str, question: Question, default: Any) -> str:
 def choices(question: Question) -> list[tuple[str, str]]:
     """What each choice is called when it is asked, where that is not the answer itself, and the answer."""
     offered = question.get("choices", {})
-    return list(offered.items()) if isinstance(offered, dict) else [("", value) for value in offered]
+    named = list(offered.items()) if isinstance(offered, dict) else [("", value) for value in offered]
+    return [(label, value["value"] if isinstance(value, dict) else value) for label, value in named]
 
 
 def when(question: Question) -> str:
     """Who is asked."""
-    condition = question.get("ask", True)
+    condition, needed = question.get("ask", True), question.get("when")
+    where = f"where `{needed.strip('{ }')}`" if needed else ""
     if isinstance(condition, bool):
-        return "always" if condition else "never; `--data` answers it"
-    return f"after a yes to `{condition.strip('{ }')}`; `--data` answers it anyway"
+        return (where or "always") if condition else "never; `--data` answers it"
+    return f"{where}{', ' * bool(where)}after a yes to `{condition.strip('{ }')}`; `--data` answers it anyway"
 
 
 def by_default(question: Question, value: Any) -> str:

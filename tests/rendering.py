@@ -56,4 +56,5 @@ def files(project: Path) -> dict[str, bytes]:
 def choices(question: str, asked: dict[str, dict[str, Any]] = ASKED) -> list[str]:
     """What may be answered to a question that offers choices."""
     offered = asked[question]["choices"]
-    return list(offered.values()) if isinstance(offered, dict) else list(offered)
+    values = list(offered.values()) if isinstance(offered, dict) else list(offered)
+    return [value["value"] if isinstance(value, dict) else value for value in values]

@@ -203,7 +203,7 @@ def quantised(name: str) -> bool:
 def weights(model: nn.Module, four_bits: bool) -> float:
     """Bytes of all parameters but the adapters."""
     return sum(
-        parameter.numel() * (NF4 if four_bits and quantised(name) else parameter.itemsize)
+        parameter.numel() * (NF4 if four_bits and quantised(name) else float(parameter.itemsize))
         for name, parameter in model.named_parameters()
         if "lora_" not in name
     )
