@@ -196,7 +196,7 @@ def player_of(config: Config) -> Player | None:
     tasks = generate(config.data.validation, config.data.seed, "validation")[: config.train.episodes]
 
     def player(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
-        policy = Transformers(model, tokenizer, length=config.train.length)
+        policy = Transformers(model, tokenizer, length=config.train.length, tokens=config.train.tokens)
         episodes = play(policy, tasks, config.data.protocol, shown=True)
         return {
             "success": sum(episode.success for episode in episodes) / len(episodes),
