@@ -22,7 +22,14 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRACKERS = ("tensorboard", "wandb", "none")
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
-SHARED = ("every", "paired", "evidence", "divisions", "experiments", "replicated")  # overlays that are the same in every variant
+SHARED = (
+    "every",
+    "paired",
+    "evidence",
+    "divisions",
+    "experiments",
+    "replicated",
+)  # overlays that are the same in every variant
 
 SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]

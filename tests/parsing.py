@@ -33,6 +33,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     ".yaml": yaml.safe_load,
     ".json": json.loads,
     ".sbatch": _bash,
+    ".sh": _bash,
     ".md": MarkdownIt("commonmark").parse,
 }
 # Files that nothing parses: names, patterns, instructions, prose.

@@ -7,6 +7,7 @@ from typing import Any
 
 import copier
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,6 +45,11 @@ def render(template: Path, project: Path, answers: dict[str, Any] | None = None,
         str(template), project, answers, defaults=True, quiet=True, unsafe=False, settings=copier.Settings(), **options
     )
     return dict(worker.answers.combined)
+
+
+def applies(question: str, answers: dict[str, Any]) -> bool:
+    """Whether a question is asked at all, and its answer recorded, where these are the answers to all."""
+    return NativeEnvironment().from_string(str(ASKED[question].get("when", True))).render(answers) is True
 
 
 def files(project: Path) -> dict[str, bytes]:

@@ -25,8 +25,11 @@ def load_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-SELECTING = ("family", "architecture", "tracker", "ci", "extras")
-"""The questions that decide which overlays are active."""
+SELECTING = {
+    "pytorch": ("architecture", "tracker", "ci", "extras"),
+    "qwen": ("agent_task", "method", "notebooks", "tracker", "ci"),
+}
+"""The questions that decide which overlays are active, by the family."""
 
 
 def overlays(template: Path) -> dict[str, set[str]]:
@@ -53,7 +56,7 @@ def combinations(questions: tuple[str, ...], asked: dict[str, dict[str, Any]] = 
 
 
 def _answers(question: str, asked: dict[str, dict[str, Any]]) -> list[Any]:
-    options = choices(question, asked)
+    options = [False, True] if asked[question]["type"] == "bool" else choices(question, asked)
     if not asked[question].get("multiselect"):
         return options
     # Two overlays meet in pairs of extras already, and those for the lack of an extra where there are few.

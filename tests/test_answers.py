@@ -1,6 +1,7 @@
 """Any answer renders a project in which it reads back equal, or is refused with a sentence that says what to type."""
 
 import ast
+import json
 import keyword
 import re
 import subprocess
@@ -14,7 +15,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from parsing import leftovers, metadata, paragraph, parse_all
-from rendering import ASKED, COMPUTED, QUESTIONS, choices, render
+from rendering import ASKED, COMPUTED, QUESTIONS, VARIANTS, applies, choices, render
 
 RESERVED = set(QUESTIONS["reserved"]["default"].split())
 UNPRINTABLE = re.compile(QUESTIONS["unprintable"]["default"])
@@ -62,8 +63,16 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "extras": st.sets(st.sampled_from(choices("extras"))).map(lambda some: sorted(some, key=choices("extras").index)),
 } | {
     question: st.sampled_from(choices(question))
-    for question in ("family", "architecture", "license", "python_version", "torch_build", "tracker", "ci")
+    for question in ("architecture", "license", "python_version", "torch_build", "tracker", "ci")
 }
+VALID_OF_QWEN: dict[str, st.SearchStrategy[Any]] = {
+    "base_other": st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}/[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z"),
+    "notebooks": st.booleans(),
+} | {
+    question: st.sampled_from(choices(question))
+    for question in ("base_model", "agent_task", "method", "gpu", "adapter")
+}
+OF_BOTH = [question for question in VALID if "when" not in ASKED[question]]
 
 
 def project_in(folder: str) -> Path:
@@ -111,7 +120,7 @@ def budgets(module: ast.Module) -> dict[str, float]:
 
 
 def test_every_question_has_a_strategy() -> None:
-    assert VALID.keys() == ASKED.keys()
+    assert VALID.keys() | VALID_OF_QWEN.keys() | {"family"} == ASKED.keys()
 
 
 @settings(slow, max_examples=150)
@@ -125,7 +134,7 @@ def test_valid_answers_read_back_equal(answers_template: Path, answers: dict[str
         parsed = parse_all(project)
         recorded = parsed[".copier-answers.yml"]
         assert {key: recorded[key] for key in answers} == answers
-        assert recorded == {key: used[key] for key in [*ASKED, "_src_path"]}
+        assert recorded == recorded_of(used)
         seen = read_back(project, parsed)
         assert seen == {key: used[key] for key in seen}
         assert paragraph((project / "README.md").read_text(encoding="utf-8")) == used["description"]
@@ -135,6 +144,47 @@ def test_valid_answers_read_back_equal(answers_template: Path, answers: dict[str
             assert used["holder"] in parsed["LICENSE"]
         if not leftovers(used["description"] + used["author"]):
             assert [text for name in parsed if (text := leftovers((project / name).read_text(encoding="utf-8")))] == []
+
+
+@settings(slow, max_examples=60)
+@given(answers=st.fixed_dictionaries({}, optional={key: VALID[key] for key in OF_BOTH} | VALID_OF_QWEN))
+def test_valid_answers_of_qwen_read_back_equal_or_do_not_fit(answers_template: Path, answers: dict[str, Any]) -> None:
+    answers = {"family": "qwen"} | answers
+    if answers.get("base_model") != "other":
+        answers.pop("base_other", None)
+    too_large = json.loads(QUESTIONS["too_large"]["default"]).get(
+        answers.get("base_model", choices("base_model")[0]), {}
+    )
+    if answers.get("gpu", "L4") in too_large.get(answers.get("adapter", "qlora"), []):
+        assert "needs more memory than this GPU has" in refusal(answers_template, answers)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        project = project_in(folder)
+        used = render(answers_template, project, answers)
+        parsed = parse_all(project)
+        assert parsed[".copier-answers.yml"] == recorded_of(used) == recorded_of(used) | answers
+        seen = read_back(project, parsed)
+        assert seen == {key: used[key] for key in seen}
+        assert chosen(parsed[f"src/{used['package']}/chosen.py"]) == {
+            "BASE": answers.get("base_other", "Qwen/Qwen3-8B") if used["base_model"] == "other" else used["base_model"],
+            "ADAPTER": used["adapter"],
+            "GPU": used["gpu"],
+        }
+
+
+def recorded_of(used: dict[str, Any]) -> dict[str, Any]:
+    """What the file of the answers holds: those that are asked for, and where the template lies."""
+    return {key: used[key] for key in [*(key for key in ASKED if applies(key, used)), "_src_path"]}
+
+
+def chosen(module: ast.Module) -> dict[str, str]:
+    """The names that a module gives to texts."""
+    found = (line for line in module.body if isinstance(line, ast.Assign | ast.AnnAssign))
+    return {
+        ast.unparse(line.targets[0] if isinstance(line, ast.Assign) else line.target): ast.literal_eval(line.value)
+        for line in found
+        if line.value is not None
+    }
 
 
 @settings(slow, max_examples=150)
@@ -177,12 +227,27 @@ WRONG: dict[str, list[Any]] = {
     "budget_parameters": ["", "0", "0.0", "-1", "1e3", "inf", "nan", "12x", "007", "1,5", "1000000", "1\n", "١٢"],
     "budget_vram": ["", "0", "-1", "24 GB"],
     "budget_latency": ["", "0.000", "ten"],
+    "base_other": [
+        "",
+        "Qwen",
+        "Qwen/",
+        "/x",
+        "a/b/c",
+        "https://huggingface.co/Qwen/Qwen3-8B",
+        "Qwen/Qwen3 8B",
+        "../x",
+        "a/b\n",
+    ],
 }
+
+
+NEEDED = {"base_other": {"family": "qwen", "base_model": "other"}}
 
 
 @pytest.mark.parametrize(("question", "answer"), [(name, answer) for name, wrong in WRONG.items() for answer in wrong])
 def test_wrong_answers_are_refused_with_a_sentence(questions: Path, question: str, answer: str) -> None:
-    assert re.search(rf"Validation error for question '{question}': .*\btype\b", refusal(questions, {question: answer}))
+    sentence = refusal(questions, NEEDED.get(question, {}) | {question: answer})
+    assert re.search(rf"Validation error for question '{question}': .*\btype\b", sentence)
 
 
 @pytest.mark.parametrize("question", [name for name in ASKED if "choices" in ASKED[name]])
@@ -209,7 +274,13 @@ def test_every_question_has_help_and_a_default_that_is_valid(questions: Path, tm
 
 def test_few_are_asked() -> None:
     shown = [name for name, details in ASKED.items() if details.get("ask", True) is True]
-    assert shown == ["architecture", "project_name", "description", "author", "email", "license", "advanced"]
+    of_both = ["project_name", "description", "author", "email", "license", "advanced"]
+    defaults = {name: details.get("default") for name, details in ASKED.items()}
+    for family, own in (
+        ("pytorch", ["architecture"]),
+        ("qwen", ["base_model", "agent_task", "gpu", "adapter", "notebooks"]),
+    ):
+        assert [name for name in shown if applies(name, defaults | {"family": family})] == ["family", *own, *of_both]
 
 
 folder_names = st.text(
@@ -248,12 +319,17 @@ def test_names_of_the_language_and_its_library_are_reserved() -> None:
     assert {word for word in words if re.fullmatch(r"[a-z][a-z0-9_]*", word)} <= RESERVED
 
 
-@pytest.mark.parametrize("tracker", choices("tracker"))
-def test_names_of_dependencies_are_reserved(template: Path, tmp_path: Path, tracker: str) -> None:
-    render(template, tmp_path / "own", {"tracker": tracker})
+@pytest.mark.parametrize(
+    "answers",
+    [*({"tracker": tracker} for tracker in choices("tracker")), *(VARIANTS[name] for name in ("dbbench", "alfworld"))],
+    ids=str,
+)
+def test_names_of_dependencies_are_reserved(template: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
+    render(template, tmp_path / "own", answers)
     parsed = parse_all(tmp_path / "own")
     pyproject = parsed["pyproject.toml"]
-    required = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    groups = [entry for group in pyproject["dependency-groups"].values() for entry in group if isinstance(entry, str)]
+    required = [*pyproject["project"]["dependencies"], *groups]
     distributions = {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in required}
     modules = [module for module in parsed.values() if isinstance(module, ast.Module)]
     imported = {name.split(".")[0] for module in modules for node in ast.walk(module) for name in imports(node)}

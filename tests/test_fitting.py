@@ -1,6 +1,7 @@
 """What copier.yml refuses to train on a GPU, and how `benchmarks/fitting.py` compares and writes it."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -25,13 +26,12 @@ CAPACITY = {"T4": 10.0, "L4": 20.0}
 def fitting(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, for a package whose base needs 15 GiB with adapters and 30 in full."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import fitting
-
+    script = import_module("fitting")
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
-    monkeypatch.setitem(sys.modules, "made_up.fitting", SimpleNamespace(CAPACITY=CAPACITY))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "made_up.fitting", SimpleNamespace(CAPACITY=CAPACITY))
     needed = {("big", "lora"): [15.0, 16.0, 18.0, 22.0], ("big", "full"): [30.0, 40.0, 60.0, 100.0]}
-    monkeypatch.setattr(fitting, "table", lambda package: needed)
-    return fitting
+    monkeypatch.setattr(script, "table", lambda package: needed)
+    return script
 
 
 @pytest.fixture

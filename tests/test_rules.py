@@ -27,7 +27,11 @@ def write(folder: Path, path: str, text: str) -> None:
 # 1. Overlays
 
 
-@pytest.mark.parametrize("answers", rules.combinations(rules.SELECTING), ids=str)
+@pytest.mark.parametrize(
+    "answers",
+    [{"family": family} | row for family, names in rules.SELECTING.items() for row in rules.combinations(names)],
+    ids=str,
+)
 def test_no_two_active_overlays_hold_the_same_path(questions: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
     used = render(questions, tmp_path / "project", answers)
     assert {name: used[name] for name in OVERLAYS} == {name: "." if used[name] else "" for name in OVERLAYS}

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from .chosen import ADAPTER, BASE, GPU
+from .chosen import ADAPTER, BASE, GPU, LENGTH
 from .errors import Problem
 
 FAMILIES = ("tiny-qwen2", "tiny-qwen3")
 """Names of bases that are made on the spot: a few layers of the architecture with random weights."""
 MICRO_BATCH = {"T4": 1, "L4": 1, "A100-40": 2, "A100-80": 4, "H100": 4}
-"""Trajectories of 4096 tokens in one forward pass. `memory.py` estimates whether a configuration fits."""
+"""Trajectories of the longest length in one forward pass. `memory.py` estimates whether a configuration fits."""
 
 
 def require(name: str, value: object, holds: bool, what: str) -> None:
@@ -79,7 +79,7 @@ class TrainConfig:
     """Trajectories, or with packing rows of `length` tokens, in one optimizer step."""
     micro_batch: int
     """Of them, how many in one forward pass."""
-    length: int = 4096
+    length: int = LENGTH
     """Tokens of the longest trajectory that is taken. Nothing is cut: a longer one is an error."""
     packing: bool = True
     """Put several trajectories into one row; they do not see each other."""
@@ -138,7 +138,6 @@ def smoke() -> Config:
             steps=12,
             batch=4,
             micro_batch=2,
-            length=2048,
             learning_rate=3e-3,
             activation_checkpointing=False,
             precision="fp32",

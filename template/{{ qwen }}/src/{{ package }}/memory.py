@@ -38,28 +38,28 @@ SHALLOW = (2, 3)
 class Footprint:
     """What a training holds at the same time, in bytes; `forward` and `backward` do not coincide."""
 
-    weights: float
+    weights: int
     """Of the base, as it is stored."""
-    adapters: float
+    adapters: int
     """What is trained beside it; none where all weights are."""
-    gradients: float
+    gradients: int
     """Kept from one micro-batch to the next."""
-    optimizer: float
+    optimizer: int
     """AdamW's moments."""
-    forward: float
+    forward: int
     """At most, in a micro-batch's forward pass, of what it allocates itself."""
-    backward: float
+    backward: int
     """The same in the backward pass, activations that are left from the forward pass included."""
-    dequantisation: float
+    dequantisation: int
     """The largest matrix in 16 bits: one at a time is computed with."""
-    playing: float
+    playing: int
     """What one episode of `length` tokens allocates at most when the model reads it, its cache of keys and values
     included."""
-    cache: float
+    cache: int
     """That cache alone."""
 
     @property
-    def activations(self) -> float:
+    def activations(self) -> int:
         """The worse of the two passes."""
         return max(self.forward, self.backward)
 
@@ -200,12 +200,14 @@ def quantised(name: str) -> bool:
     return any(f"{projection}.base_layer.weight" in name for projection in PROJECTIONS)
 
 
-def weights(model: nn.Module, four_bits: bool) -> float:
+def weights(model: nn.Module, four_bits: bool) -> int:
     """Bytes of all parameters but the adapters."""
-    return sum(
-        parameter.numel() * (NF4 if four_bits and quantised(name) else float(parameter.itemsize))
-        for name, parameter in model.named_parameters()
-        if "lora_" not in name
+    return round(
+        sum(
+            parameter.numel() * (NF4 if four_bits and quantised(name) else parameter.itemsize)
+            for name, parameter in model.named_parameters()
+            if "lora_" not in name
+        )
     )
 
 

@@ -61,6 +61,8 @@ def model(name: str, tokens: Qwen2Tokenizer, seed: int, hidden: int = 64) -> Qwe
         "num_key_value_heads": 2,
         "max_position_embeddings": 32768,
         "tie_word_embeddings": True,
+        # The family's 0.02 is for thousands of numbers; with so few, attention would look at nothing for long.
+        "initializer_range": hidden**-0.5,
         "bos_token_id": None,
         "eos_token_id": tokens.eos_token_id,
         "pad_token_id": tokens.pad_token_id,
