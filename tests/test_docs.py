@@ -126,7 +126,7 @@ def test_every_architecture_has_a_page(architecture: str) -> None:
 
 
 def test_every_command_has_a_section() -> None:
-    readme = (ROOT / "template" / "{{ every }}" / "README.md.jinja").read_text(encoding="utf-8")
+    readme = (ROOT / "template" / "{{ pytorch }}" / "README.md.jinja").read_text(encoding="utf-8")
     (table,) = re.findall(r"^## Commands$(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
     commands = set(re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE))
     assert commands > {"train", "check"}

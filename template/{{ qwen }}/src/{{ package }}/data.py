@@ -55,8 +55,11 @@ def load(config: DataConfig, folder: Path = DATA, file: Path = LOCK) -> Data:
         Problem: the splits or the benchmark share something, or the files are not those that were locked.
     """
     home = folder / name_of(config)
-    if not all((home / f"{split}.jsonl").exists() for split in LEARNED):
-        make(config, home)
+    missing = not all((home / f"{split}.jsonl").exists() for split in LEARNED)
+    if missing or config.benchmark:
+        tasks = compared(config)
+        if missing:
+            make(tasks, config.protocol, home)
     splits = {split: read(home / f"{split}.jsonl") for split in LEARNED}
     entries = [entry(home / f"{split}.jsonl", split, len(splits[split])) for split in LEARNED]
     return Data(lock(home.name, entries, file), splits, PROTOCOLS[config.protocol].tools)
@@ -68,14 +71,18 @@ def name_of(config: DataConfig) -> str:
     return f"{config.protocol}-{fingerprint(json.dumps(asked))[:8]}"
 
 
-def make(config: DataConfig, home: Path) -> None:
-    """Write the trajectories of a configuration, after a look for what the splits have in common."""
+def compared(config: DataConfig) -> dict[str, list[Task]]:
+    """The tasks of every split, after a look for what they have in common, with each other and with the benchmark."""
     tasks = {split: generate(getattr(config, split), config.seed, split) for split in (*LEARNED, "test")}
-    benchmark = {"benchmark": official(config.benchmark)} if config.benchmark else {}
-    refuse_overlap(tasks | benchmark)
+    refuse_overlap(tasks | ({"benchmark": official(Path(config.benchmark))} if config.benchmark else {}))
+    return tasks
+
+
+def make(tasks: Mapping[str, Sequence[Task]], protocol: str, home: Path) -> None:
+    """Write the expert's trajectories."""
     home.mkdir(parents=True, exist_ok=True)
     for split in LEARNED:
-        lines = (json.dumps(asdict(made), ensure_ascii=False) + "\n" for made in played(tasks[split], config.protocol))
+        lines = (json.dumps(asdict(made), ensure_ascii=False) + "\n" for made in played(tasks[split], protocol))
         write_atomically(home / f"{split}.jsonl", "".join(lines))
 
 
