@@ -241,7 +241,10 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-NEEDED = {"base_other": {"family": "qwen", "base_model": "other"}}
+NEEDED = {
+    "base_other": {"family": "qwen", "base_model": "other"},
+    "adapter": {"family": "qwen", "gpu": "A100-80", "base_model": "Qwen/Qwen3-4B-Instruct-2507"},  # which fits all
+}
 
 
 @pytest.mark.parametrize(("question", "answer"), [(name, answer) for name, wrong in WRONG.items() for answer in wrong])
@@ -255,7 +258,8 @@ def test_wrong_answers_are_refused_with_a_sentence(questions: Path, question: st
 def test_what_is_not_among_the_choices_is_refused_and_they_are_listed(
     questions: Path, question: str, answer: str
 ) -> None:
-    sentence = refusal(questions, {question: [answer] if ASKED[question].get("multiselect") else answer})
+    given = {question: [answer] if ASKED[question].get("multiselect") else answer}
+    sentence = refusal(questions, NEEDED.get(question, {}) | given)
     assert f"'{question}'" in sentence
     assert all(repr(choice) in sentence for choice in choices(question))
 
