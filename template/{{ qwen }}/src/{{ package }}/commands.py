@@ -205,6 +205,8 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     show(evaluation.results)
     print()
     for name, found in evaluation.comparisons.items():
+        if name != "success" and not found.differing:
+            continue
         judged = "" if found.p is None else f", p = {found.p:.4f}"
         print(f"{name}: {found.a:.3f} before, {found.b:.3f} after ({found.difference:+.3f}{judged}): {found.verdict}")
     print(f"\n{evaluation.examples.partition(chr(10))[0]}; to read: {evaluation.failures}")
