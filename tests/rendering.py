@@ -7,7 +7,7 @@ from typing import Any
 
 import copier
 import yaml
-from jinja2.nativetypes import NativeEnvironment
+from jinja2 import Environment
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -49,7 +49,8 @@ def render(template: Path, project: Path, answers: dict[str, Any] | None = None,
 
 def applies(question: str, answers: dict[str, Any]) -> bool:
     """Whether a question is asked at all, and its answer recorded, where these are the answers to all."""
-    return NativeEnvironment().from_string(str(ASKED[question].get("when", True))).render(answers) is True
+    condition = str(ASKED[question].get("when", True))
+    return Environment(autoescape=True).from_string(condition).render(answers) == "True"
 
 
 def files(project: Path) -> dict[str, bytes]:

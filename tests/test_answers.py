@@ -169,6 +169,7 @@ def test_valid_answers_of_qwen_read_back_equal_or_do_not_fit(answers_template: P
             "BASE": answers.get("base_other", "Qwen/Qwen3-8B") if used["base_model"] == "other" else used["base_model"],
             "ADAPTER": used["adapter"],
             "GPU": used["gpu"],
+            "LENGTH": {"dbbench": 4096, "alfworld": 12288}[used["agent_task"]],
         }
 
 
@@ -177,8 +178,8 @@ def recorded_of(used: dict[str, Any]) -> dict[str, Any]:
     return {key: used[key] for key in [*(key for key in ASKED if applies(key, used)), "_src_path"]}
 
 
-def chosen(module: ast.Module) -> dict[str, str]:
-    """The names that a module gives to texts."""
+def chosen(module: ast.Module) -> dict[str, Any]:
+    """The values that a module gives names to."""
     found = (line for line in module.body if isinstance(line, ast.Assign | ast.AnnAssign))
     return {
         ast.unparse(line.targets[0] if isinstance(line, ast.Assign) else line.target): ast.literal_eval(line.value)

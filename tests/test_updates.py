@@ -151,7 +151,7 @@ def test_no_path_of_a_release_has_vanished_for_any_answers(origin: Path, tmp_pat
     """For all answers that pick overlays: what lies in another overlay now must be rendered for the same answers."""
     before, after = (check_out(origin, version, tmp_path / version) for version in (release, NOW))
     asked = yaml.safe_load((before / "copier.yml").read_text(encoding="utf-8"))
-    for number, answers in enumerate(combinations(SELECTING, asked)):
+    for number, answers in enumerate(combinations(SELECTING["pytorch"], asked)):
         rendered = [active_paths(template, tmp_path / f"{number}", answers) for template in (before, after)]
         assert len(rendered[0]) > 50
         assert vanished(*rendered) == [], answers
