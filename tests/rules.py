@@ -56,7 +56,7 @@ def combinations(questions: tuple[str, ...], asked: dict[str, dict[str, Any]] = 
 
 
 def _answers(question: str, asked: dict[str, dict[str, Any]]) -> list[Any]:
-    options = [False, True] if asked[question]["type"] == "bool" else choices(question, asked)
+    options = [False, True] if asked[question].get("type") == "bool" else choices(question, asked)
     if not asked[question].get("multiselect"):
         return options
     # Two overlays meet in pairs of extras already, and those for the lack of an extra where there are few.

@@ -73,7 +73,7 @@ class Projects:
         recorded = yaml.safe_load((self.original(variant, release) / ".copier-answers.yml").read_text(encoding="utf-8"))
         project = self.folder / f"{variant}-{NOW}-after-{release}" / NAME
         if not project.exists():
-            chosen = {question: recorded[question] for question in SELECTING if question in recorded}
+            chosen = {question: recorded[question] for question in SELECTING["pytorch"] if question in recorded}
             render(self.origin, project, VARIANTS[variant] | chosen, vcs_ref=NOW)
         return project
 
