@@ -71,7 +71,7 @@ def name_of(config: DataConfig) -> str:
 def make(config: DataConfig, home: Path) -> None:
     """Write the trajectories of a configuration, after a look for what the splits have in common."""
     tasks = {split: generate(getattr(config, split), config.seed, split) for split in (*LEARNED, "test")}
-    benchmark = {"benchmark": official(config.benchmark)} if config.benchmark else {}
+    benchmark = {"benchmark": official(Path(config.benchmark))} if config.benchmark else {}
     refuse_overlap(tasks | benchmark)
     home.mkdir(parents=True, exist_ok=True)
     for split in LEARNED:
