@@ -129,7 +129,7 @@ class Config:
 
 
 def smoke() -> Config:
-    """A minute or two on a CPU: a tiny random model of the architecture goes through the same code, and learns little."""
+    """A minute or two on a CPU: a tiny random model takes the same path, and learns little."""
     return Config(
         preset="smoke",
         data=DataConfig(train=16, validation=6, test=6),
