@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from .bleu import nearest
 from .engine import NOTHING, Engine
@@ -45,7 +45,7 @@ class Environment:
         self.written: list[str] = []
         self.over = True
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Environment":
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -100,7 +100,7 @@ class Pool:
         self.episodes, self.patience = episodes, patience
         self.workers = [Worker() for _ in range(size)]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, *exception: object) -> None:

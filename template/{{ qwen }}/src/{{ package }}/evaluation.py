@@ -118,7 +118,7 @@ def tasks_of(config: DataConfig, split: str) -> list[Task]:
     if split != "benchmark":
         return generate(getattr(config, split), config.seed, split)
     if config.benchmark is None:
-        raise Problem("no benchmark is named: add --benchmark FILE")
+        raise Problem("no benchmark is named: train, or play, with --data.benchmark FILE")
     tasks = official(Path(config.benchmark))
     refuse_overlap({"train": generate(config.train, config.seed, "train"), "benchmark": tasks})
     return tasks
