@@ -76,7 +76,7 @@ def losses(run: Path) -> Picture:
     if not records:
         raise Problem(f"{run} has no metrics.jsonl: train first")
     figure, axes = blank()
-    for name, mark in (("train/loss", ""), ("validation/loss", "o")):
+    for name, mark in (("loss", ""), ("validation/loss", "o")):
         points = [(record["step"], record[name]) for record in records if name in record]
         axes.plot(*zip(*points, strict=True) if points else ((), ()), marker=mark, label=name.split("/")[0])
     axes.axhline(0, color="black", linewidth=0.5)

@@ -144,7 +144,7 @@ def named(name: str) -> str:
     short = name.removeprefix("eval_")
     if short.endswith(CLOCK):
         return f"timing/{name}"
-    return f"validation/{short}" if short != name else f"train/{name}"
+    return f"validation/{short}" if short != name else name
 
 
 def kept(name: str, value: object) -> bool:

@@ -12,14 +12,13 @@ import torch
 from matplotlib.figure import Figure
 from peft import PeftModel
 
-from .agent import AT_ONCE, Episode, Policy, play
-from .architectures import architecture
+from .agent import Episode, Policy, play
 from .base import folder_of, load_model, load_tokenizer, precision
 from .config import Config, DataConfig, ModelConfig
 from .data import load, refuse_overlap
 from .errors import Problem
 from .fields import fingerprint
-from .fitting import Fitting, Setup
+from .fitting import at_once
 from .generation import VLLM, Transformers
 from .intervals import SHARE, Result
 from .ledger import refuse_sealed
@@ -59,7 +58,7 @@ class Evaluation:
         """The episodes of the base or of the trained model, with those that an earlier evaluation has played."""
         folder = self.run / "episodes" / f"{self.split}-{who}-{self.engine}"
         policy = policy_of(self.config, self.run if who == "after" else None, self.engine)
-        return kept(folder, tasks, policy, self.config.data.protocol, at_once(self.config))
+        return kept(folder, tasks, policy, self.config.data.protocol, places(self.config))
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
@@ -125,7 +124,7 @@ def tasks_of(config: DataConfig, split: str) -> list[Task]:
 
 
 def kept(
-    folder: Path, tasks: Sequence[Task], policy: Callable[[], Policy], protocol: str, places: int
+    folder: Path, tasks: Sequence[Task], policy: Callable[[], Policy], protocol: str, together: int
 ) -> list[Episode]:
     """The episodes of the tasks: those that lie in the folder, and the others played now and put there, one by one."""
     file = folder / "episodes.jsonl"
@@ -143,7 +142,7 @@ def kept(
                 handle.write(json.dumps(episode.dumped()) + "\n")
                 handle.flush()
 
-            play(policy(), missing, protocol, places, shown=True, finished=finished)
+            play(policy(), missing, protocol, together, shown=True, finished=finished)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -178,13 +177,9 @@ def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], 
     return loaded
 
 
-def at_once(config: Config) -> int:
-    """How many episodes this machine can play at once: as many as the GPU holds beside the model."""
-    if not torch.cuda.is_available():
-        return AT_ONCE
-    base = folder_of(config.model.base, load(config.data).texts)
-    takes = Fitting(architecture(base)).footprint(Setup(config.model, config.train, ""))
-    return max(1, min(AT_ONCE, takes.at_once(torch.cuda.get_device_properties(0).total_memory)))
+def places(config: Config) -> int:
+    """How many episodes this machine can play at once."""
+    return at_once(config, folder_of(config.model.base, load(config.data).texts))
 
 
 def require_trained(run: Path) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from transformers import PretrainedConfig
 
-from .config import ModelConfig, TrainConfig
+from .agent import AT_ONCE
+from .architectures import architecture
+from .config import Config, ModelConfig, TrainConfig
 from .memory import GIB, OVERHEAD, Footprint, estimate
 
 CAPACITY = {"T4": 14.75, "L4": 22.0, "A100-40": 39.4, "H100": 79.1, "A100-80": 79.2}
@@ -135,3 +139,11 @@ def verdict(fitting: Fitting, setup: Setup) -> str:
     ways = [f"{' and '.join(sorted(way.words))} ({way.needed / GIB:.1f} GiB)" for way in fitting.remedies(setup)]
     advice = f"it would fit with {', or with '.join(ways)}" if ways else "no two changes help: take a smaller base"
     return f"does not fit: {-spare:.1f} GiB are missing; {advice}"
+
+
+def at_once(config: Config, base: Path) -> int:
+    """How many episodes this machine can play at once: as many as its GPU holds beside the model and its optimizer."""
+    if not torch.cuda.is_available():
+        return AT_ONCE
+    takes = estimate(architecture(base), config.model, config.train)
+    return max(1, min(AT_ONCE, takes.at_once(float(torch.cuda.get_device_properties(0).total_memory))))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from .agent import Policy
 from .endpoint import Endpoint
-from .evaluation import at_once, kept, policy_of, tasks_of
+from .evaluation import kept, places, policy_of, tasks_of
 from .intervals import Result
 from .scores import scores
 from .scripted import Oracle, Random
@@ -20,7 +20,7 @@ def play(asked: "Play") -> tuple[dict[str, Result], Path]:
     tasks = tasks_of(config.data, split)
     name = asked.model or (config.model.base if asked.player == "base" else asked.player)
     folder = asked.into / f"{config.data.protocol}-{split}-{name.replace('/', '-')}"
-    episodes = kept(folder, tasks, lambda: player(asked), config.data.protocol, at_once(config))
+    episodes = kept(folder, tasks, lambda: player(asked), config.data.protocol, places(config))
     return scores(episodes, {}), folder
 
 

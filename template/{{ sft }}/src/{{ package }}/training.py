@@ -27,6 +27,7 @@ from .chat import Example, encoded
 from .config import Config
 from .data import Data, load
 from .errors import Interrupted, Problem
+from .fitting import at_once
 from .generation import Transformers
 from .signals import Signals
 from .supervision import histogram, refuse, refuse_difference, shown, summary, unigram_floor
@@ -78,7 +79,7 @@ def fit(config: Config, run: Path, prepared: Prepared, checkpoint: Path | None) 
         # The validation before the first step is measured again: it draws random numbers.
         (run / RECORD).unlink(missing_ok=True)
     trainer = build(config, run, prepared, first=checkpoint is None)
-    player = player_of(config)
+    player = player_of(config, prepared.base)
     with (
         Signals() as signals,
         closing(Tracker(run, asdict(config), saved.step_of(checkpoint))) as tracker,
@@ -190,15 +191,16 @@ def rows(examples: list[Example]) -> Dataset:
     )
 
 
-def player_of(config: Config) -> Player | None:
+def player_of(config: Config, base: Path) -> Player | None:
     """Plays the first validation tasks, and says how many succeed; None where no episodes are asked for."""
     if not config.train.episodes:
         return None
     tasks = generate(config.data.validation, config.data.seed, "validation")[: config.train.episodes]
+    together = at_once(config, base)
 
     def player(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
         policy = Transformers(model, tokenizer, length=config.train.length, tokens=config.train.tokens)
-        episodes = play(policy, tasks, config.data.protocol, shown=True)
+        episodes = play(policy, tasks, config.data.protocol, together, shown=True)
         return {
             "success": sum(episode.success for episode in episodes) / len(episodes),
             "rounds": sum(episode.rounds for episode in episodes) / len(episodes),
