@@ -34,7 +34,7 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory, request: p
     return folder
 
 
-@pytest.mark.parametrize("notebook", ["training/notebooks/sft_dbbench.py", "dataset/notebooks/dbbench.py"])
+@pytest.mark.parametrize("notebook", ["training/notebooks/sft_dbbench.py", "dataset/notebooks/dbbench_data.py"])
 @pytest.mark.parametrize("change", ["", "train=1000", "validation=132"])
 def test_the_first_cell_holds_the_preset_default(project: Path, notebook: str, change: str) -> None:
     text = (project / notebook).read_text(encoding="utf-8")
