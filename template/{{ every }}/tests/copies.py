@@ -13,8 +13,11 @@ from typing import Any
 
 import torch
 
-COPIED = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
-"""Elsewhere a process begins empty: Windows cannot copy one, and the libraries of macOS do not expect it."""
+COPIED = (
+    sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods() and torch.version.cuda is None
+)
+"""Elsewhere a process begins empty: Windows cannot copy one, the libraries of macOS do not expect it, and in PyTorch's
+build for CUDA autograd has threads after some tests, which a copy would lack."""
 
 
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
