@@ -13,9 +13,7 @@ from typing import Any
 
 import torch
 
-COPIED = (
-    sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods() and torch.version.cuda is None
-)
+COPIED = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods() and torch.version.cuda is None
 """Elsewhere a process begins empty: Windows cannot copy one, the libraries of macOS do not expect it, and in PyTorch's
 build for CUDA autograd has threads after some tests, which a copy would lack."""
 
