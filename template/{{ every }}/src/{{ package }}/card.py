@@ -147,7 +147,7 @@ def metrics(results: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        "The validation split also chose the checkpoint, so these figures are a little optimistic. The sealed test "
+        "Choices were made by the validation split, so these figures are a little optimistic. The sealed test "
         f"split of these data was opened {results['validation']['sealed_test_uses']} times.",
         "",
         shared(results["validation"]["leakage"]),

@@ -1,5 +1,6 @@
 """What a report holds, beside what every report does: sections of results.json, and files that quote it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,14 @@ if TYPE_CHECKING:
 
     from .evaluation import Evaluation
 
-RATE = "timing/train_steps_per_second"
-
 
 def performance(evaluation: "Evaluation") -> dict[str, Any]:
-    """Size of the model, and speed and memory of its training, from its record."""
+    """Size of the model, and how long an episode takes it."""
     run = evaluation.run
-    rates = [line[RATE] for line in evaluation.history if RATE in line]
     seconds = [episode.seconds for episode in evaluation.after]
     return {
         "parameter_count": numbers(run / MODEL),
         "trained_parameters": numbers(run / (MODEL if evaluation.config.model.adapter == "full" else ADAPTER)),
-        "training_steps_per_second": round(rates[-1], 3) if rates else None,
         "episode_seconds": round(sum(seconds) / len(seconds), 3),
         "device": evaluation.environment["hardware"],
         "precision": evaluation.environment["precision"],
@@ -37,11 +34,8 @@ def numbers(folder: "Path") -> int:
     total = 0
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - it is no dict
-                size = 1
-                for side in tensors.get_slice(name).get_shape():
-                    size *= side
-                total += size
+            names = list(tensors.keys())
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
     return total
 
 
