@@ -157,7 +157,7 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """Confirm before a long training that the tasks can be won, not by chance, and that the right text is learned."""
+    """Confirm before a long training that the data can be learned from, and that tasks are won, but not by chance."""
 
     preset: Preset = "smoke"
     """The configuration to check."""
