@@ -1,12 +1,11 @@
 """DB Bench tasks: AgentBench's own, and new ones of the same kinds.
 
 A generated task is a function of seed, split and number. The splits share no table, no row and no wording, since each
-has its own part of `themes.toml`; `overlap` compares any two sets of tasks, so a benchmark's too.
+has its own part of `themes.toml`; what two sets of tasks share shows in their `fingerprints`.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,25 +140,6 @@ def fingerprints(task: Task) -> frozenset[str]:
     rows = ({" ".join(value.casefold().split()) for value in row} - {""} for table in task.tables for row in table.rows)
     known = ("\x1f".join(sorted(row)) for row in rows if len(row) >= 3)
     return frozenset(_hash(text) for text in (" ".join(question.casefold().split()), *known))
-
-
-def overlap(tasks: Iterable[Task], others: Iterable[Task]) -> list[tuple[str, str]]:
-    """The ids of two tasks that share a question or a row, one pair for each of the first."""
-    owners = {mark: other.id for other in others for mark in fingerprints(other)}
-    shared = ((task.id, owners.get(mark)) for task in tasks for mark in sorted(fingerprints(task)))
-    return list({one: (one, other) for one, other in shared if other is not None}.values())
-
-
-def refuse(tasks: Iterable[Task], benchmark: Iterable[Task]) -> None:
-    """Stop before a training on what a benchmark asks.
-
-    Raises:
-        Problem: a task shares its question or a row with one of the benchmark.
-    """
-    found = overlap(tasks, benchmark)
-    if found:
-        one, other = found[0]
-        raise Problem(f"{len(found)} tasks lie in the benchmark too, such as {one} ({other}): do not train on them")
 
 
 def _hash(text: str) -> str:
