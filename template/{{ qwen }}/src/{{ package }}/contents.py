@@ -1,5 +1,6 @@
 """What a report holds, beside what every report does: sections of results.json, and files that quote it."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from . import card
-from .training import ADAPTER, MODEL
+from .splits import write_atomically
+from .training import ADAPTER, MODEL, OUTCOME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +41,26 @@ def numbers(folder: "Path") -> int:
     return total
 
 
+def outcome(evaluation: "Evaluation") -> dict[str, float]:
+    """What was measured before the first step and after the last, and the loss of the tokens' frequencies."""
+    loaded: dict[str, float] = json.loads((evaluation.run / OUTCOME).read_text(encoding="utf-8"))
+    return loaded
+
+
 def comparisons(evaluation: "Evaluation") -> dict[str, Any]:
     """After the training against before it, in pairs of the same tasks."""
     return {name: asdict(found) | {"verdict": found.verdict} for name, found in evaluation.comparisons.items()}
 
 
+def publish(evaluation: "Evaluation", results: dict[str, Any]) -> None:
+    """Copy the card to the model as its README, so that the model's folder can be uploaded as it is."""
+    text = (evaluation.run / "report" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    write_atomically(evaluation.run / MODEL / "README.md", text)
+
+
 SECTIONS: dict[str, Callable[["Evaluation"], Any]] = {
     "performance_metrics": performance,
+    "while_training": outcome,
     "after_against_before": comparisons,
 }
-WRITERS: tuple[Callable[["Evaluation", dict[str, Any]], None], ...] = (card.write,)
+WRITERS: tuple[Callable[["Evaluation", dict[str, Any]], None], ...] = (card.write, publish)

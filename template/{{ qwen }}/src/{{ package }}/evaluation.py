@@ -98,13 +98,37 @@ class Evaluation:
         return {"library_name": "transformers", "base_model": self.config.model.base, "tags": ["agent", "trl"]}
 
     def trained(self, results: dict[str, Any]) -> str:
-        """What somebody needs to know to repeat the run, beside its data."""
-        model, figures = self.config.model, results["performance_metrics"]
+        """What somebody needs to know to repeat the run, beside its data, and how far its figures reach."""
+        config, data = self.config, self.config.data
+        rows = "\n".join(f"| {name} | {value} |" for name, value in settings(config, results).items())
         return (
-            f"{model.base} with {figures['parameter_count']:,} parameters, of which {figures['trained_parameters']:,} "
-            f"were trained ({model.adapter}) for {results['steps']} steps with seed {self.config.seed}; preset: "
-            f"{self.config.preset}"
+            f"{config.model.base} after supervised fine-tuning on {data.train} expert trajectories, generated with "
+            f"seed {data.seed}, in the protocol `{data.protocol}`. The loss was taken on the assistant's turns alone."
+            f"\n\n| | |\n|---|---|\n{rows}\n\n"
+            "The tasks were generated, and the trajectories are those of one expert: success in other tasks is not "
+            "shown by these figures. What the model writes has to be checked before it is executed anywhere else than "
+            f"in a database or a game of its own.\n\nPreset: {config.preset}"
         )
+
+
+def settings(config: Config, results: dict[str, Any]) -> dict[str, str]:
+    """How a model was trained, and what that did to its loss."""
+    model, train, figures = config.model, config.train, results["performance_metrics"]
+    adapters = f"rank {model.rank}, alpha {model.alpha}, dropout {model.dropout}, on all seven linear projections"
+    return {
+        "parameters": f"{figures['parameter_count']:,}",
+        "trained": "all weights" if model.adapter == "full" else f"{model.adapter}: {adapters}",
+        "trained parameters": f"{figures['trained_parameters']:,}",
+        "steps": f"{results['steps']}",
+        "batch": f"{train.batch} {'rows of packed trajectories' if train.packing else 'trajectories'}",
+        "length": f"at most {train.length} tokens; none was cut",
+        "learning rate": f"{train.learning_rate}, warm-up over {train.warmup:.0%} of the steps, then a cosine to 0",
+        "seed": f"{config.seed}",
+    } | {
+        f"{name}, on the validation split": f"{value:.4f}"
+        for name, value in results["while_training"].items()
+        if name.startswith("loss")
+    }
 
 
 def tasks_of(config: DataConfig, split: str) -> list[Task]:

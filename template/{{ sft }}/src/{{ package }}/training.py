@@ -5,6 +5,7 @@ template that the trainer picks. Its checkpoints hold weights, optimizer, schedu
 one, a run goes on with the same bits.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from transformers.utils.logging import disable_progress_bar as disable_other_bars
 from trl import SFTConfig, SFTTrainer
 
-from . import merging, modelcard, saved
+from . import merging, saved
 from .agent import play
 from .base import adapters, folder_of, load_model, load_tokenizer, precision, train_in_fp32
 from .callbacks import Finite, Play, Progress, Record, Stop
@@ -30,12 +31,15 @@ from .errors import Interrupted, Problem
 from .fitting import at_once
 from .generation import Transformers
 from .signals import Signals
+from .splits import write_atomically
 from .supervision import histogram, refuse, refuse_difference, shown, summary, unigram_floor
 from .tasks import generate
 from .tracking import Tracker, read
 
 CHECKPOINTS = "checkpoints"
 RECORD = "metrics.jsonl"
+OUTCOME = "outcome.json"
+"""What `train` returns, kept for the report."""
 MODEL = "model"
 """The folder of a run with the trained model, as `from_pretrained` loads it."""
 ADAPTER = "adapter"
@@ -69,7 +73,8 @@ def train(config: Config, run: Path) -> dict[str, float]:
     if checkpoint is None or not saved.finished(checkpoint):
         fit(config, run, prepared, checkpoint)
     facts = outcome(run, prepared)
-    save(config, run, prepared, facts)
+    write_atomically(run / OUTCOME, json.dumps(facts, indent=2) + "\n")
+    save(config, run, prepared)
     return facts
 
 
@@ -240,8 +245,8 @@ def outcome(run: Path, prepared: Prepared) -> dict[str, float]:
     return facts
 
 
-def save(config: Config, run: Path, prepared: Prepared, facts: dict[str, float]) -> None:
-    """Write the model that `from_pretrained` loads, with its card, and the adapter where there is one.
+def save(config: Config, run: Path, prepared: Prepared) -> None:
+    """Write the model that `from_pretrained` loads, and the adapter where there is one.
 
     Both come from the last checkpoint, so a training that was killed here ends as any other.
     """
@@ -256,5 +261,4 @@ def save(config: Config, run: Path, prepared: Prepared, facts: dict[str, float])
             merging.take(checkpoint, adapter, "adapter_*")
             merging.complete(prepared.base, prepared.tokenizer, adapter, run / ADAPTER)
             merging.merge(prepared.base, run / ADAPTER, partial)
-        modelcard.write(partial, config, facts)
         merging.complete(prepared.base, prepared.tokenizer, partial, run / MODEL)
