@@ -1,6 +1,7 @@
 """Metrics, their confidence intervals, and the floors that give them meaning."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -131,3 +132,14 @@ def floor_rows(result: Result) -> list[tuple[str, str, str]]:
     """The floors of a metric, from weak to strong, and how it stands to them."""
     ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
     return [(f"  {floor}", f"{at:.3f}", result.outcome(at)) for floor, at in ordered]
+
+
+def show(results: dict[str, Result]) -> None:
+    """Print metrics beside their floors."""
+    show_rows(table(results))
+
+
+def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print names, values and remarks."""
+    for name, value, remark in rows:
+        print(f"{name:32}{value:>10}  {remark}")

@@ -3,7 +3,6 @@
 import gc
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,6 @@ from .errors import Problem
 
 if TYPE_CHECKING:
     from .distributed import World
-    from .intervals import Result
     from .series import Series
 
 Preset = Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")]
@@ -66,7 +64,7 @@ class Evaluate:
 
     def __call__(self) -> None:
         from .evaluation import Evaluation
-        from .intervals import Result
+        from .intervals import Result, show
         from .report import evaluate_finally
         from .runs import find
 
@@ -133,6 +131,7 @@ class Report:
 
     def __call__(self) -> None:
         from .evaluation import Evaluation
+        from .intervals import show
         from .report import write
         from .runs import find
 
@@ -162,6 +161,8 @@ class NewModel:
 
 def train_several(command: Train, world: "World", series: "Series") -> None:
     """Train what is left of a series, and report the spread."""
+    from .intervals import show_rows
+
     for seed in series.seeds:
         run, finished = world.share(series.member(seed) if world.first else None)
         if finished:
@@ -191,6 +192,7 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
         Trainer(*parts).fit(asdict(config))
         if world.first:
             from .evaluation import Evaluation
+            from .intervals import show
             from .report import write
 
             print("measuring the whole validation split and its floors", file=sys.stderr)
@@ -199,16 +201,3 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
             print(f"\n{evaluation.examples}\n")
             show(evaluation.results)
             print(f"\nrun: {parts.run}\nreport: {parts.run / 'report'}")
-
-
-def show(results: dict[str, "Result"]) -> None:
-    """Print metrics beside their floors."""
-    from .intervals import table
-
-    show_rows(table(results))
-
-
-def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print names, values and remarks."""
-    for name, value, remark in rows:
-        print(f"{name:32}{value:>10}  {remark}")

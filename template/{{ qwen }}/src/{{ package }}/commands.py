@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +13,6 @@ from .errors import Problem
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
-    from .intervals import Result
 
 Preset = Annotated[Positional[str], arg(metavar="{" + ",".join(PRESETS) + "}")]
 
@@ -60,7 +58,7 @@ class Evaluate:
 
     def __call__(self) -> None:
         from .evaluation import Evaluation
-        from .intervals import Result
+        from .intervals import Result, show
         from .report import evaluate_finally
         from .runs import find
 
@@ -117,6 +115,7 @@ class Play:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
+        from .intervals import show
         from .playing import play
 
         if self.player == "endpoint" and not self.model:
@@ -202,6 +201,8 @@ def show_memory(config: Config, gpu: str | None = None) -> None:
 
 def show_evaluation(evaluation: "Evaluation") -> None:
     """Print success beside its floors, what the training changed, and where the failures can be read."""
+    from .intervals import show
+
     show(evaluation.results)
     print()
     for name, found in evaluation.comparisons.items():
@@ -210,16 +211,3 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         judged = "" if found.p is None else f", p = {found.p:.4f}"
         print(f"{name}: {found.a:.3f} before, {found.b:.3f} after ({found.difference:+.3f}{judged}): {found.verdict}")
     print(f"\n{evaluation.examples.partition(chr(10))[0]}; to read: {evaluation.failures}")
-
-
-def show(results: dict[str, "Result"]) -> None:
-    """Print metrics beside their floors."""
-    from .intervals import table
-
-    show_rows(table(results))
-
-
-def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print names, values and remarks."""
-    for name, value, remark in rows:
-        print(f"{name:32}{value:>10}  {remark}")
