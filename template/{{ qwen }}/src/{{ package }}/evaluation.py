@@ -19,7 +19,7 @@ from .data import load, refuse_overlap
 from .errors import Problem
 from .fields import fingerprint
 from .fitting import at_once
-from .generation import VLLM, Transformers
+from .generation import VLLM, Transformers, Writing
 from .intervals import SHARE, Result
 from .ledger import refuse_sealed
 from .pairs import Comparison
@@ -187,8 +187,9 @@ def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], 
         base = folder_of(config.model.base, load(config.data).texts)
         folder = base if run is None else run / MODEL
         tokenizer = load_tokenizer(folder)
+        writing = Writing(length=train.length, tokens=train.tokens, seed=config.seed)
         if engine == "vllm":
-            return VLLM(folder, tokenizer, length=train.length, tokens=train.tokens, seed=config.seed)
+            return VLLM(folder, tokenizer, writing)
         numbers = precision(train.precision)
         if config.model.adapter == "full":
             model = load_model(folder, ModelConfig(base=config.model.base, adapter="lora"), numbers)
@@ -196,7 +197,7 @@ def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], 
             model = load_model(base, config.model, numbers)
             model = model if run is None else PeftModel.from_pretrained(model, str(run / ADAPTER))
         model.config.use_cache = True
-        return Transformers(model, tokenizer, length=train.length, tokens=train.tokens, seed=config.seed)
+        return Transformers(model, tokenizer, writing)
 
     return loaded
 

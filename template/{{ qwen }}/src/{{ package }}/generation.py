@@ -4,6 +4,7 @@ Both are given the tokens of the model's own chat template, so that one plays as
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +16,36 @@ from .chat import END, Message, prompted
 from .errors import Problem
 from .moves import message_of
 
-TOKENS = 512
-"""Tokens of one message, at most."""
-
 Tokens = list[int]
 Generate = Callable[[list[Tokens]], list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How a model writes."""
+
+    length: int
+    """Tokens of a conversation, at most."""
+    tokens: int
+    """Of them, those of one message, at most."""
+    temperature: float = 0.0
+    """0 takes the likeliest token."""
+    seed: int = 0
 
 
 class Transformers:
     """Generates with a loaded model, for all conversations in one batch."""
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        *,
-        length: int,
-        tokens: int = TOKENS,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        """A policy whose conversations have at most `length` tokens; the temperature 0 takes the likeliest token."""
-        self.model, self.tokenizer, self.length, self.seed = model, tokenizer, length, seed
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, writing: Writing) -> None:
+        self.model, self.tokenizer, self.writing = model, tokenizer, writing
         self.batches = 0
         self.ends = ends(tokenizer)
         # All that a model's own generation_config.json could set is set here: evaluation is not to depend on it.
         self.config = GenerationConfig(
-            max_new_tokens=tokens,
-            do_sample=temperature > 0,
-            temperature=temperature or 1.0,
-            top_k=0 if temperature else 50,
+            max_new_tokens=writing.tokens,
+            do_sample=writing.temperature > 0,
+            temperature=writing.temperature or 1.0,
+            top_k=0 if writing.temperature else 50,
             top_p=1.0,
             repetition_penalty=1.0,
             eos_token_id=self.ends,
@@ -53,7 +54,7 @@ class Transformers:
         )
 
     def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
-        return answered(turns, self.tokenizer, self.length - int(self.config.max_new_tokens), self.generate)
+        return answered(turns, self.tokenizer, self.writing, self.generate)
 
     @torch.no_grad()
     def generate(self, prompts: list[Tokens]) -> list[str]:
@@ -65,7 +66,7 @@ class Transformers:
         self.batches += 1
         self.model.eval()
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(int(np.random.SeedSequence((self.seed, self.batches)).generate_state(1)[0]))
+            torch.manual_seed(int(np.random.SeedSequence((self.writing.seed, self.batches)).generate_state(1)[0]))
             out = self.model.generate(
                 input_ids=torch.tensor(padded, device=device),
                 attention_mask=torch.tensor(mask, device=device),
@@ -83,16 +84,7 @@ class Transformers:
 class VLLM:
     """Generates with vLLM, which takes the GPU for itself."""
 
-    def __init__(
-        self,
-        folder: Path,
-        tokenizer: PreTrainedTokenizerBase,
-        *,
-        length: int,
-        tokens: int = TOKENS,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerBase, writing: Writing) -> None:
         """The same as `Transformers`, with a merged model in a folder.
 
         Raises:
@@ -102,14 +94,17 @@ class VLLM:
             from vllm import LLM, SamplingParams
         except ImportError:
             raise Problem("vLLM is not installed: install the extra vllm, or play with transformers") from None
-        self.tokenizer, self.room = tokenizer, length - tokens
-        self.engine = LLM(model=str(folder), max_model_len=length, seed=seed)
+        self.tokenizer, self.writing = tokenizer, writing
+        self.engine = LLM(model=str(folder), max_model_len=writing.length, seed=writing.seed)
         self.sampling = SamplingParams(
-            temperature=temperature, max_tokens=tokens, seed=seed, stop_token_ids=ends(tokenizer)
+            temperature=writing.temperature,
+            max_tokens=writing.tokens,
+            seed=writing.seed,
+            stop_token_ids=ends(tokenizer),
         )
 
     def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
-        return answered(turns, self.tokenizer, self.room, self.generate)
+        return answered(turns, self.tokenizer, self.writing, self.generate)
 
     def generate(self, prompts: list[Tokens]) -> list[str]:
         """What the model writes after each prompt."""
@@ -123,9 +118,10 @@ def ends(tokenizer: PreTrainedTokenizerBase) -> Tokens:
 
 
 def answered(
-    turns: Sequence[Turn], tokenizer: PreTrainedTokenizerBase, room: int, generate: Generate
+    turns: Sequence[Turn], tokenizer: PreTrainedTokenizerBase, writing: Writing, generate: Generate
 ) -> list[Message | None]:
-    """The next messages; None where a conversation has more than `room` tokens."""
+    """The next messages; None where a conversation leaves no room for one."""
+    room = writing.length - writing.tokens
     texts = [prompted(tokenizer, turn.messages, turn.tools) for turn in turns]
     prompts: list[Tokens] = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
     fitting = [place for place, prompt in enumerate(prompts) if len(prompt) <= room]

@@ -29,7 +29,7 @@ from .config import Config
 from .data import Data, load
 from .errors import Interrupted, Problem
 from .fitting import at_once
-from .generation import Transformers
+from .generation import Transformers, Writing
 from .signals import Signals
 from .splits import write_atomically
 from .supervision import histogram, refuse, refuse_difference, shown, summary, unigram_floor
@@ -202,10 +202,10 @@ def player_of(config: Config, base: Path) -> Player | None:
         return None
     tasks = generate(config.data.validation, config.data.seed, "validation")[: config.train.episodes]
     together = at_once(config, base)
+    writing = Writing(length=config.train.length, tokens=config.train.tokens)
 
     def player(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
-        policy = Transformers(model, tokenizer, length=config.train.length, tokens=config.train.tokens)
-        episodes = play(policy, tasks, config.data.protocol, together, shown=True)
+        episodes = play(Transformers(model, tokenizer, writing), tasks, config.data.protocol, together, shown=True)
         return {
             "success": sum(episode.success for episode in episodes) / len(episodes),
             "rounds": sum(episode.rounds for episode in episodes) / len(episodes),
