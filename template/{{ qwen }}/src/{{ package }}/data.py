@@ -1,13 +1,13 @@
 """The trajectories that are trained on: an expert plays generated tasks, and an episode that fails is no example."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import Progress
 
 from .chat import Message, Tools
 from .config import DataConfig
@@ -92,8 +92,10 @@ def played(tasks: Sequence[Task], protocol: str) -> Iterator[Trajectory]:
     Raises:
         Problem: it fails in one.
     """
-    with Environment() as environment:
-        for task in tqdm(tasks, desc="expert", unit="task", file=sys.stderr):
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with Environment() as environment, bar:
+        for task in bar.track(tasks, description="expert"):
             messages = demonstrated(environment, task, protocol)
             if not environment.success():
                 raise Problem(f"the expert fails in task {task.id}: choose another --data.seed")
