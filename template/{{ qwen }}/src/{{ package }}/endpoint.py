@@ -15,8 +15,6 @@ from .chat import Message, Tools
 from .errors import Problem
 from .moves import CLOSING, OPENING, call_of, clean, message_of, read
 
-TOKENS = 512
-"""Tokens of one message, at most."""
 KEY = "OPENAI_API_KEY"
 """The variable of the environment that holds the key, where the server wants one."""
 TIMEOUT = 120.0
@@ -39,8 +37,7 @@ class Endpoint:
         url: str,
         model: str,
         *,
-        tokens: int = TOKENS,
-        temperature: float = 0.0,
+        tokens: int,
         seed: int = 0,
         timeout: float = TIMEOUT,
         pauses: Sequence[float] = PAUSES,
@@ -48,7 +45,7 @@ class Endpoint:
         if not url.startswith(("http://", "https://")):
             raise Problem(f"the endpoint {url} is no URL: write it as http://localhost:8000/v1")
         self.url = url.rstrip("/") + "/chat/completions"
-        self.options = {"model": model, "max_tokens": tokens, "temperature": temperature, "seed": seed}
+        self.options = {"model": model, "max_tokens": tokens, "temperature": 0.0, "seed": seed}
         self.timeout, self.pauses = timeout, pauses
 
     def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
