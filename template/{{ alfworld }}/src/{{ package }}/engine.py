@@ -28,8 +28,6 @@ except (ImportError, OSError) as error:
         "its planner is built on this machine and needs g++, make and cmake (Debian: apt install g++ make cmake)"
     ) from None
 
-GOAL = "UNKNOWN GOAL"
-"""What stands for the task in a grammar, so that games of one grammar share what was parsed."""
 NOTHING = "Nothing happens."
 
 # The same few expressions are parsed again and again, and nothing changes what comes out.
@@ -87,7 +85,7 @@ class Engine:
         self.library = fast_downward.load_lib()
 
     def load(self, domain: str, grammar: str, problem: str) -> None:
-        """Begin a game; `grammar` has `UNKNOWN GOAL` for the task."""
+        """Begin a game; `grammar` has `UNKNOWN GOAL` for the task, so that all its games share what was parsed."""
         self.logic = logic_of(domain, grammar)
         self.task, sas = translated(domain, problem)
         self.library.load_sas(sas)

@@ -9,7 +9,7 @@ and a floor plan that training never asks for. Every task has a layout of its ow
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -49,15 +49,6 @@ class Task:
     """The household and the goal, in PDDL."""
     file: str = ""
     """The official game file whose rules and grammar hold; those of the package where there is none."""
-
-    def to_json(self) -> str:
-        """As one line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, line: str) -> "Task":
-        """What `to_json` wrote."""
-        return cls(**json.loads(line))
 
 
 @dataclass(frozen=True)

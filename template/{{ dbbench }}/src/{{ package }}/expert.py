@@ -1,12 +1,7 @@
 """How someone who knows the answer plays a task, with a thought for every move."""
 
-import ast
-from typing import NamedTuple
-
 from .database import quoted
-from .environment import Environment
 from .protocol import Call
-from .scoring import agree
 from .tasks import Task
 
 LOOKS = (
@@ -28,14 +23,6 @@ READS = {
 TOTAL = "I let the database work out the number over the rows that fulfil the condition."
 
 
-class Turn(NamedTuple):
-    """A move of the expert, and what the environment said."""
-
-    thought: str
-    call: Call
-    reply: str
-
-
 def expert(task: Task) -> list[tuple[str, Call]]:
     """Its moves: a look at the table, unless all is in the question; then the statement; then the answer.
 
@@ -51,25 +38,6 @@ def expert(task: Task) -> list[tuple[str, Call]]:
     if task.changes:
         return [*moves, ("The table is changed as asked, so I commit.", commit("done"))]
     return [*moves, ("That is what was asked for, so I commit it as it stands.", commit(*task.answers))]
-
-
-def replay(environment: Environment, task: Task) -> list[Turn]:
-    """The expert's moves and what they lead to, executed.
-
-    Raises:
-        AssertionError: they do not succeed, or the statement does not find the answer, so the task is wrong.
-    """
-    environment.reset(task)
-    turns = [Turn(thought, call, environment.act(call).text) for thought, call in expert(task)]
-    if not environment.success() or not (task.changes or not task.sql or agree(found(turns[-2].reply), task.answers)):
-        raise AssertionError(f"{task.id}: the expert fails, at {turns[-2:]}")
-    return turns
-
-
-def found(reply: str) -> list[str]:
-    """The first value of every row of a result, as an answer."""
-    rows = ast.literal_eval(reply) if reply.startswith("[") and reply.endswith("]") else []
-    return [str(row[0]) for row in rows] or ["none"]
 
 
 def query(statement: str) -> Call:

@@ -6,7 +6,7 @@ has its own part of `themes.toml`; what two sets of tasks share shows in their `
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +42,6 @@ class Task:
     def changes(self) -> bool:
         """Whether success lies in the tables, not in an answer."""
         return self.kind in CHANGES
-
-    def dumped(self) -> dict[str, Any]:
-        """What `loaded` reads, as JSON has it."""
-        return asdict(self) | {"tables": [table._asdict() for table in self.tables]}
-
-    @staticmethod
-    def loaded(content: dict[str, Any]) -> "Task":
-        """A task from what `dumped` gave, through JSON or not."""
-        listed = [(table["name"], table["columns"], table["rows"]) for table in content["tables"]]
-        tables = tuple(Table(name, tuple(columns), tuple(map(tuple, rows))) for name, columns, rows in listed)
-        return Task(**content | {"tables": tables, "answers": tuple(content["answers"])})
 
 
 def generate(count: int, seed: int, split: str) -> list[Task]:

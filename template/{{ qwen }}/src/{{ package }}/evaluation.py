@@ -33,7 +33,6 @@ from .tracking import read
 from .training import ADAPTER, MODEL
 
 Engine = Literal["transformers", "vllm"]
-Split = Literal["train", "validation", "test", "benchmark"]
 
 SHOWN = 3
 """Transcripts of failures in a report."""
