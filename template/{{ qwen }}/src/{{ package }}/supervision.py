@@ -12,6 +12,8 @@ from .errors import Problem
 
 WIDTH = 40
 """Characters of the histogram's longest bar."""
+BINS = 8
+"""Its lines, if there are trajectories of every length."""
 
 
 def refuse(examples: Sequence[Example], length: int) -> None:
@@ -74,9 +76,9 @@ def summary(examples: Sequence[Example]) -> str:
     return f"{len(examples)} trajectories, {tokens} tokens, {learned} of them supervised ({learned / tokens:.1%})"
 
 
-def histogram(lengths: Sequence[int], limit: int, bins: int = 8) -> str:
+def histogram(lengths: Sequence[int], limit: int) -> str:
     """The lengths of the trajectories in tokens, a line for each range, with the limit below them."""
-    width = math.ceil((max(lengths) + 1) / bins)
+    width = math.ceil((max(lengths) + 1) / BINS)
     counts = Counter(length // width for length in lengths)
     most = max(counts.values())
     lines = [

@@ -20,6 +20,8 @@ PADDING = "<|endoftext|>"
 TEMPLATES = {"tiny-qwen2": "qwen2_5.jinja", "tiny-qwen3": "qwen3_instruct_2507.jinja"}
 MARKS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
 """Tokens of their own that a decoded text keeps."""
+HIDDEN = 64
+"""Numbers that stand for a token between two layers."""
 
 
 def make(folder: Path, name: str, texts: Iterable[str], seed: int = 0, vocabulary: int = 1024) -> Path:
@@ -50,19 +52,19 @@ def template(file: str) -> str:
     return (files("trl") / "chat_templates" / file).read_text(encoding="utf-8")
 
 
-def model(name: str, tokens: Qwen2Tokenizer, seed: int, hidden: int = 64) -> Qwen2ForCausalLM | Qwen3ForCausalLM:
+def model(name: str, tokens: Qwen2Tokenizer, seed: int) -> Qwen2ForCausalLM | Qwen3ForCausalLM:
     """Two layers with random weights. Like the small ones of its family, it embeds and predicts with one matrix."""
     shape = {
         "vocab_size": -(-len(tokens) // 64) * 64,
-        "hidden_size": hidden,
-        "intermediate_size": 2 * hidden,
+        "hidden_size": HIDDEN,
+        "intermediate_size": 2 * HIDDEN,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "max_position_embeddings": 32768,
         "tie_word_embeddings": True,
         # The family's 0.02 is for thousands of numbers; with so few, attention would look at nothing for long.
-        "initializer_range": hidden**-0.5,
+        "initializer_range": HIDDEN**-0.5,
         "bos_token_id": None,
         "eos_token_id": tokens.eos_token_id,
         "pad_token_id": tokens.pad_token_id,
@@ -70,7 +72,7 @@ def model(name: str, tokens: Qwen2Tokenizer, seed: int, hidden: int = 64) -> Qwe
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = (
-            Qwen3ForCausalLM(Qwen3Config(**shape, head_dim=hidden // 4))
+            Qwen3ForCausalLM(Qwen3Config(**shape, head_dim=HIDDEN // 4))
             if name == "tiny-qwen3"
             else Qwen2ForCausalLM(Qwen2Config(**shape))
         )
