@@ -3,7 +3,7 @@
     python benchmarks/fitting.py PACKAGE [--check copier.yml | --write copier.yml]
 
 PACKAGE is the project's package, installed or on PYTHONPATH. It prints a table, and below it what copier.yml refuses:
-the GPUs on which a base and an adapter cannot be trained, even with one trajectory at a time. `--check` compares this
+the GPUs on which a base and an adapter cannot be trained with one trajectory of a task at a time. `--check` compares this
 with the file's answer `too_large`, and `--write` puts it there.
 """
 
@@ -17,39 +17,38 @@ from typing import Any
 
 import yaml
 
-LENGTH = 4096
-"""Tokens of the longest trajectory, as in the preset `default`."""
-MICRO_BATCHES = (1, 2, 4, 8)
+LENGTHS = {"dbbench": 4096, "alfworld": 12288}
+"""Tokens of each task's longest trajectory, as in the preset `default`."""
 ADAPTERS = ("qlora", "lora", "full")
 GIB = 2**30
 LINE = re.compile(r"^(too_large:\n(?: .*\n)*?  default: ).*$", re.MULTILINE)
 """Where copier.yml says what is refused, with all before it."""
 
-Refused = dict[str, dict[str, list[str]]]
-"""The GPUs that are too small, of each base and adapter."""
+Needed = dict[tuple[str, str, str], float]
+"""The GiB that a task, a base and an adapter need."""
+Refused = dict[str, dict[str, dict[str, list[str]]]]
+"""The GPUs that are too small, of each task, base and adapter."""
 
 
-def table(package: str) -> dict[tuple[str, str], list[float]]:
-    """The GiB that each base and adapter needs, for each of the micro-batches."""
+def table(package: str) -> Needed:
+    """What each task, base and adapter needs."""
     part = {name: importlib.import_module(f"{package}.{name}") for name in ("architectures", "config", "memory")}
-    needed: dict[tuple[str, str], list[float]] = {}
+    needed: Needed = {}
     for base in part["architectures"].KNOWN:
         shape = part["architectures"].architecture(base)
         for adapter in ADAPTERS:
             model = part["config"].ModelConfig(base=base, adapter=adapter)
-            needed[base, adapter] = [
-                part["memory"].estimate(shape, model, training(part["config"], size)).needed / GIB
-                for size in MICRO_BATCHES
-            ]
+            for task, length in LENGTHS.items():
+                found = part["memory"].estimate(shape, model, training(part["config"], length))
+                needed[task, base, adapter] = found.needed / GIB
     return needed
 
 
-def training(config: Any, micro_batch: int) -> Any:
-    """How it is trained: in 16 bits, with activation checkpointing."""
+def training(config: Any, length: int) -> Any:
+    """How it is trained: one row of this length at a time, in 16 bits, with activation checkpointing."""
     return config.TrainConfig(
-        batch=max(MICRO_BATCHES),
-        micro_batch=micro_batch,
-        length=LENGTH,
+        length=length,
+        packing=length == LENGTHS["dbbench"],  # as in that task's preset
         precision="bf16",
         validate_every=1,
         save_every=1,
@@ -57,26 +56,26 @@ def training(config: Any, micro_batch: int) -> Any:
     )
 
 
-def largest(needed: list[float], capacity: float) -> int:
-    """The largest micro-batch that fits; 0 where none does."""
-    return max((size for size, gib in zip(MICRO_BATCHES, needed, strict=True) if gib <= capacity), default=0)
-
-
-def refused(needed: dict[tuple[str, str], list[float]], capacity: dict[str, float]) -> Refused:
-    """Where not even the smallest micro-batch fits."""
+def refused(needed: Needed, capacity: dict[str, float]) -> Refused:
+    """Where it does not fit."""
     found: Refused = {}
-    for (base, adapter), sizes in needed.items():
-        found.setdefault(base, {})[adapter] = [gpu for gpu, size in capacity.items() if not largest(sizes, size)]
+    for (task, base, adapter), gib in needed.items():
+        found.setdefault(task, {}).setdefault(base, {})[adapter] = [gpu for gpu, size in capacity.items() if gib > size]
     return found
 
 
-def show(needed: dict[tuple[str, str], list[float]], capacity: dict[str, float]) -> None:
-    """Print the table; its cells say which micro-batch is the largest that fits."""
-    print(f"| base | adapter | GiB with 1 x {LENGTH} tokens | {' | '.join(capacity)} |")
-    print("|---" * (3 + len(capacity)) + "|")
-    for (base, adapter), sizes in needed.items():
-        cells = [str(largest(sizes, size) or "-") for size in capacity.values()]
-        print(f"| {base} | {adapter} | {sizes[0]:.1f} | {' | '.join(cells)} |")
+def show(needed: Needed, capacity: dict[str, float]) -> None:
+    """Print the table; its cells name the smallest GPU that holds so many GiB."""
+    print("| base | adapter |", *(f"{task}, {length} tokens |" for task, length in LENGTHS.items()))
+    print("|---" * (2 + len(LENGTHS)) + "|")
+    for base, adapter in dict.fromkeys((base, adapter) for _, base, adapter in needed):
+        cells = [needed[task, base, adapter] for task in LENGTHS]
+        print(f"| {base} | {adapter} |", *(f"{gib:.1f} ({smallest(gib, capacity)}) |" for gib in cells))
+
+
+def smallest(gib: float, capacity: dict[str, float]) -> str:
+    """The first GPU that holds so much."""
+    return next((gpu for gpu, size in capacity.items() if gib <= size), "none")
 
 
 def stated(file: Path) -> Refused:
@@ -88,12 +87,20 @@ def stated(file: Path) -> Refused:
 
 def differences(there: Refused, measured: Refused) -> list[str]:
     """What is refused in one and not in the other."""
-    old, new = (
-        {(base, adapter, gpu) for base, adapters in table.items() for adapter, gpus in adapters.items() for gpu in gpus}
-        for table in (there, measured)
-    )
+    old, new = choices(there), choices(measured)
     verdicts = {True: "is refused and fits", False: "is offered and does not fit"}
-    return [f"{' '.join(which[:2])} on {which[2]} {verdicts[which in old]}" for which in sorted(old ^ new)]
+    return [f"{' '.join(which[:3])} on {which[3]} {verdicts[which in old]}" for which in sorted(old ^ new)]
+
+
+def choices(table: Refused) -> set[tuple[str, str, str, str]]:
+    """Each task, base, adapter and GPU that is refused."""
+    return {
+        (task, base, adapter, gpu)
+        for task, bases in table.items()
+        for base, adapters in bases.items()
+        for adapter, gpus in adapters.items()
+        for gpu in gpus
+    }
 
 
 def write(file: Path, measured: Refused) -> None:

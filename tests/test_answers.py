@@ -152,7 +152,7 @@ def test_valid_answers_of_qwen_read_back_equal_or_do_not_fit(answers_template: P
     answers = {"family": "qwen"} | answers
     if answers.get("base_model") != "other":
         answers.pop("base_other", None)
-    too_large = json.loads(QUESTIONS["too_large"]["default"]).get(
+    too_large = json.loads(QUESTIONS["too_large"]["default"])[answers.get("agent_task", "dbbench")].get(
         answers.get("base_model", choices("base_model")[0]), {}
     )
     if answers.get("gpu", "L4") in too_large.get(answers.get("adapter", "qlora"), []):
@@ -170,7 +170,15 @@ def test_valid_answers_of_qwen_read_back_equal_or_do_not_fit(answers_template: P
             "ADAPTER": used["adapter"],
             "GPU": used["gpu"],
             "LENGTH": {"dbbench": 4096, "alfworld": 12288}[used["agent_task"]],
+            "PACKING": used["agent_task"] == "dbbench",
         }
+
+
+def test_no_choice_of_a_gpu_leaves_no_adapter() -> None:
+    for bases in json.loads(QUESTIONS["too_large"]["default"]).values():
+        for adapters in bases.values():
+            assert set.intersection(*map(set, adapters.values())) <= {"T4"}, "only T4 is a choice that can be disabled"
+            assert set(adapters["qlora"]) <= set(adapters["lora"]) <= set(adapters["full"])
 
 
 def recorded_of(used: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ gpu: {type: str}
 too_large:
   type: yaml
   when: false  # never asked
-  default: '{"big": {"lora": ["T4"], "full": ["T4", "L4"]}}'
+  default: '{"dbbench": {"big": {"lora": ["T4"]}}, "alfworld": {"big": {"lora": ["T4", "L4"]}}}'
 
 cramped: {when: false}  # kept
 """
@@ -24,12 +24,12 @@ CAPACITY = {"T4": 10.0, "L4": 20.0}
 
 @pytest.fixture
 def fitting(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, for a package whose base needs 15 GiB with adapters and 30 in full."""
+    """The script, for a package whose base needs 15 GiB for one task and 30 for the other."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = import_module("fitting")
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
     monkeypatch.setitem(sys.modules, "made_up.fitting", SimpleNamespace(CAPACITY=CAPACITY))
-    needed = {("big", "lora"): [15.0, 16.0, 18.0, 22.0], ("big", "full"): [30.0, 40.0, 60.0, 100.0]}
+    needed = {("dbbench", "big", "lora"): 15.0, ("alfworld", "big", "lora"): 30.0}
     monkeypatch.setattr(script, "table", lambda package: needed)
     return script
 
@@ -51,19 +51,19 @@ def test_what_is_measured_is_shown_and_agrees(
 ) -> None:
     run(fitting, monkeypatch, "--check", str(file))
     shown = capsys.readouterr().out
-    assert "| big | lora | 15.0 | - | 4 |" in shown and "| big | full | 30.0 | - | - |" in shown
+    assert "| big | lora | 15.0 (L4) | 30.0 (none) |" in shown
     assert file.read_text(encoding="utf-8") == FILE
 
 
 def test_what_differs_is_named_and_written_anew(
     fitting: ModuleType, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = FILE.replace('"lora": ["T4"]', '"lora": ["L4"]')
+    wrong = FILE.replace('"lora": ["T4"]}', '"lora": ["L4"]}')
     file.write_text(wrong, encoding="utf-8")
     with pytest.raises(SystemExit) as caught:
         run(fitting, monkeypatch, "--check", str(file))
     said = str(caught.value)
-    assert "big lora on L4 is refused and fits; big lora on T4 is offered and does not fit" in said
+    assert "dbbench big lora on L4 is refused and fits; dbbench big lora on T4 is offered and does not fit" in said
     assert len(said.splitlines()) == 1 and file.read_text(encoding="utf-8") == wrong
     run(fitting, monkeypatch, "--write", str(file))
     assert file.read_text(encoding="utf-8") == FILE

@@ -50,7 +50,7 @@ def logic_of(domain: str, grammar: str) -> GameLogic:
     return GameLogic(domain=domain, grammar=grammar)
 
 
-@lru_cache(maxsize=16)  # a task is often played several times, by an expert and its check, or by a group of players
+@lru_cache(maxsize=32)  # a task is often played several times, by an expert and its check, or by a group of players
 def translated(domain: str, problem: str, optimize: bool = False) -> tuple[Any, bytes]:
     """The problem as parsed, and as Fast Downward reads it; `optimize` is for the planner, and prunes what it can.
 

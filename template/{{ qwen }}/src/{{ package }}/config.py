@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from .chosen import ADAPTER, BASE, GPU, LENGTH
+from .chosen import ADAPTER, BASE, LENGTH, PACKING
 from .errors import Problem
 
 FAMILIES = ("tiny-qwen2", "tiny-qwen3")
 """Names of bases that are made on the spot: a few layers of the architecture with random weights."""
-MICRO_BATCH = {"T4": 1, "L4": 1, "A100-40": 2, "A100-80": 4, "H100": 4}
-"""Trajectories of the longest length in one forward pass. `memory.py` estimates whether a configuration fits."""
 
 
 def require(name: str, value: object, holds: bool, what: str) -> None:
@@ -77,11 +75,11 @@ class TrainConfig:
     """Optimizer steps instead; 0 goes by epochs."""
     batch: int = 16
     """Trajectories, or with packing rows of `length` tokens, in one optimizer step."""
-    micro_batch: int
-    """Of them, how many in one forward pass."""
+    micro_batch: int = 1
+    """Of them, how many in one forward pass. One keeps a GPU busy, and needs neither padding nor a mask for it."""
     length: int = LENGTH
     """Tokens of the longest trajectory that is taken. Nothing is cut: a longer one is an error."""
-    packing: bool = True
+    packing: bool = PACKING
     """Put several trajectories into one row; they do not see each other."""
     learning_rate: float = 1e-4
     """Peak learning rate of AdamW."""
@@ -137,7 +135,6 @@ def smoke() -> Config:
         train=TrainConfig(
             steps=8,
             batch=4,
-            micro_batch=1,
             packing=False,  # a row of the longest length takes a CPU longer than all that would lie in it
             learning_rate=3e-3,
             activation_checkpointing=False,
@@ -152,12 +149,11 @@ def smoke() -> Config:
 
 def default() -> Config:
     """The chosen base on the chosen GPU."""
-    micro_batch = MICRO_BATCH[GPU]
     return Config(
         preset="default",
         data=DataConfig(train=1000, validation=132, test=264),
         train=TrainConfig(
-            micro_batch=micro_batch,
+            batch=4 if PACKING else 16,
             learning_rate=1e-5 if ADAPTER == "full" else 1e-4,
             validate_every=25,
             save_every=25,

@@ -109,6 +109,7 @@ def lines(fitting: Fitting, setup: Setup) -> list[str]:
         "gradients": takes.gradients,
         "AdamW's moments": takes.optimizer,
         "activations": takes.activations,
+        "attention's mask": takes.mask,
         "dequantised matrix": takes.dequantisation,
         "CUDA and gaps": OVERHEAD * GIB,
         "training": takes.training,

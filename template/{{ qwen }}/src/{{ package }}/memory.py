@@ -50,11 +50,13 @@ class Footprint:
     """At most, in a micro-batch's forward pass, of what it allocates itself."""
     backward: int
     """The same in the backward pass, activations that are left from the forward pass included."""
+    mask: int
+    """Of who sees whom, in either pass."""
     dequantisation: int
     """The largest matrix in 16 bits: one at a time is computed with."""
     playing: int
-    """What one episode of `length` tokens allocates at most when the model reads it, its cache of keys and values
-    included."""
+    """What one episode of `length` tokens among others allocates at most when the model reads it, its mask and its
+    cache of keys and values included."""
     cache: int
     """That cache alone."""
 
@@ -71,7 +73,7 @@ class Footprint:
     @property
     def training(self) -> float:
         """What a step needs."""
-        return self.resident + self.gradients + self.activations
+        return self.resident + self.gradients + self.activations + self.mask
 
     @property
     def needed(self) -> float:
@@ -130,8 +132,9 @@ def measure(base: PretrainedConfig, model: ModelConfig, train: TrainConfig) -> F
         optimizer=MOMENTS * size,
         forward=forward,
         backward=backward,
+        mask=mask_of(train, half.itemsize, base.num_hidden_layers),
         dequantisation=largest(causal) * half.itemsize if model.adapter == "qlora" else 0,
-        playing=playing,
+        playing=playing + train.length**2 * (1 + stored.itemsize),
         cache=train.length * cache_bytes(base, stored.itemsize),
     )
 
@@ -154,6 +157,18 @@ def step(causal: Any, train: TrainConfig, half: torch.dtype) -> tuple[int, int]:
         forward = tracker.lap()
         loss.sum().backward()
         return forward, tracker.lap()
+
+
+def mask_of(train: TrainConfig, itemsize: int, layers: int) -> int:
+    """Bytes of the mask of attention: a truth value for each pair of tokens, and the number that attention makes of it.
+
+    The latter is kept with a layer's activations. Packed rows are one sequence to the model, so that most of its mask
+    says no; a padded trajectory that is alone in its batch needs none.
+    """
+    pairs = train.micro_batch * train.length**2 if train.micro_batch > 1 else 0
+    if train.packing:
+        pairs = (train.micro_batch * train.length) ** 2
+    return pairs * (1 + itemsize * (1 if train.activation_checkpointing else layers))
 
 
 def read(causal: Any, length: int) -> int:
