@@ -145,9 +145,10 @@ def tuning_rows(package: str, turns: int) -> Iterator[Row]:
     measured = f"{rate.first:,.0f} against {rate.second:,.0f}: {rate.ratio:.2f}×"
     what = f"tokens/s of fine-tuning on {task}, ours against a bare TRL script"
     yield Row(what, measured, "at least 0.97×", rate.ratio >= 0.97)
-    packed = qwen.against_padded(package, turns)
-    measured = f"{packed.first:,.0f} against {packed.second:,.0f}: {packed.ratio:.2f}×"
-    yield Row(f"… a packed row of {qwen.LENGTH} against {qwen.MICRO_BATCH} padded trajectories", measured, "", None)
+    for size, other in ((qwen.MICRO_BATCH, f"{qwen.MICRO_BATCH} padded trajectories"), (1, "one alone")):
+        packed = qwen.against_rows_of_their_own(package, size, turns)
+        measured = f"{packed.first:,.0f} against {packed.second:,.0f}: {packed.ratio:.2f}×"
+        yield Row(f"… a packed row of {qwen.row_length(package):,} tokens against {other}", measured, "", None)
     wasted = qwen.waste(package)
     measured = f"{wasted.padding:.1%} (median {wasted.middle}, longest {wasted.longest} tokens)"
     yield Row(f"… padding in batches of {qwen.MICRO_BATCH}, where a packed row has none", measured, "", None)

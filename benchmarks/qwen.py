@@ -19,10 +19,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
 
-LENGTH = 8192
-"""Tokens of a packed row. The longest trajectories of ALFWorld have some 7,000 of these tokens."""
 MICRO_BATCH = 4
-"""Trajectories in one forward pass; of packed rows, one."""
+"""Trajectories in one forward pass of a padded batch."""
 BATCH = 8
 """Trajectories in one step of the optimizer."""
 LIMIT = 2
@@ -44,7 +42,12 @@ class Rate(NamedTuple):
         return cls(median(first), median(second), median(one / other for one, other in turns))
 
 
-def config(package: str, steps: int, packing: bool = False) -> Any:
+def row_length(package: str) -> int:
+    """Tokens of a packed row, as the project has it for its task."""
+    return int(import_module(f"{package}.chosen").LENGTH)
+
+
+def config(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bool = False) -> Any:
     """A training of the tiny model on all its weights, evaluated before its first step and after its last."""
     part = import_module(f"{package}.config")
     return part.Config(
@@ -55,8 +58,8 @@ def config(package: str, steps: int, packing: bool = False) -> Any:
             epochs=1,
             steps=steps,
             batch=BATCH,
-            micro_batch=1 if packing else MICRO_BATCH,
-            length=LENGTH,
+            micro_batch=micro_batch,
+            length=row_length(package),
             packing=packing,
             activation_checkpointing=False,
             precision="fp32",
@@ -79,9 +82,9 @@ def lengths(package: str) -> list[int]:
     return [len(example.input_ids) for example in prepared(package).examples["train"]]
 
 
-def ours(package: str, steps: int, packing: bool = False) -> float:
+def ours(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bool = False) -> float:
     """Tokens a second of the project's own `train`, from the record that it writes."""
-    asked = config(package, steps, packing)
+    asked = config(package, steps, micro_batch, packing)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         import_module(f"{package}.training").train(asked, Path(folder))
         records = import_module(f"{package}.tracking").read(Path(folder, "metrics.jsonl"))
@@ -111,7 +114,7 @@ def bare(package: str, steps: int) -> float:
                 per_device_train_batch_size=MICRO_BATCH,
                 per_device_eval_batch_size=MICRO_BATCH,
                 gradient_accumulation_steps=BATCH // MICRO_BATCH,
-                max_length=LENGTH,
+                max_length=row_length(package),
                 learning_rate=asked.train.learning_rate,
                 gradient_checkpointing=False,
                 assistant_only_loss=True,
@@ -144,10 +147,10 @@ def against_bare(package: str, steps: int, turns: int) -> Rate:
     return Rate.of([(ours(package, steps), bare(package, steps)) for _ in range(turns)])
 
 
-def against_padded(package: str, turns: int) -> Rate:
-    """An epoch on packed rows and one on padded batches, in turns."""
+def against_rows_of_their_own(package: str, micro_batch: int, turns: int) -> Rate:
+    """An epoch on packed rows, one at a time, and one on trajectories in rows of their own, in turns."""
     ours(package, 1)
-    return Rate.of([(ours(package, 0, packing=True), ours(package, 0)) for _ in range(turns)])
+    return Rate.of([(ours(package, 0, 1, packing=True), ours(package, 0, micro_batch)) for _ in range(turns)])
 
 
 class Waste(NamedTuple):
