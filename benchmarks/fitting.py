@@ -3,8 +3,8 @@
     python benchmarks/fitting.py PACKAGE [--check copier.yml | --write copier.yml]
 
 PACKAGE is the project's package, installed or on PYTHONPATH. It prints a table, and below it what copier.yml refuses:
-the GPUs on which a base and an adapter cannot be trained with one trajectory of a task at a time. `--check` compares this
-with the file's answer `too_large`, and `--write` puts it there.
+the GPUs on which a base and an adapter cannot be trained with one trajectory of a task at a time. `--check` compares
+this with the file's answer `too_large`, and `--write` puts it there.
 """
 
 import argparse
