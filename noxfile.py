@@ -20,6 +20,8 @@ TEST = nox.project.dependency_groups(PROJECT, "test")
 VARIANTS: dict[str, dict[str, str]] = PROJECT["tool"]["seedbed"]["variants"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRACKERS = ("tensorboard", "wandb", "none")
+# transformers as pip installs it, and as uv locks it, beside the vLLM of the extra, which allows no later one.
+TRANSFORMERS = {"dbbench": "transformers>=5.20", "alfworld": "transformers<5.20"}
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
 SHARED = (
@@ -134,7 +136,7 @@ def fitting(session: nox.Session) -> None:
     """Which adapters fit on which GPU: copier.yml against the estimates; `-- --write` puts them into copier.yml."""
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, "dbbench", Path(folder))
-        python = _environment(session, project, "qwen")
+        python = _environment(session, project, "dbbench")
         package = project.name.replace("-", "_")
         wish = session.posargs[0] if session.posargs else "--check"
         session.run(str(python), "benchmarks/fitting.py", package, wish, "copier.yml", external=True)
@@ -151,7 +153,7 @@ def variants(session: nox.Session, variant: str) -> None:
         session.skip("What extras add, and the family qwen, is tested with the first interpreter.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
-        python = _environment(session, project, family)
+        python = _environment(session, project, variant)
         session.chdir(project)
         if session.python == FOUND[0]:
             if family == "pytorch":
@@ -257,17 +259,18 @@ def _pack(session: nox.Session, projects: list[Path], packages: Path, python: st
     session.run("uv", "pip", "install", *machine, *options, *wanted)
 
 
-def _environment(session: nox.Session, project: Path, family: str) -> Path:
+def _environment(session: nox.Session, project: Path, variant: str) -> Path:
     """Install a project into the environment that all variants of its family share."""
     version = session.python or FOUND[0]
-    folder = ROOT / ".nox" / f"{family}-{version}"
+    folder = ROOT / ".nox" / f"{VARIANTS[variant]['family']}-{version}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         session.run("uv", "venv", "--quiet", "--python", str(version), str(folder))
     group = f"{project / 'pyproject.toml'}:dev"
     into = ["--quiet", "--python", str(python)]
     with session.chdir(project):  # where uv finds what the project overrides
-        session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group, "pytest-xdist>=3.6")
+        wanted = ["pytest-xdist>=3.6", *([TRANSFORMERS[variant]] if variant in TRANSFORMERS else [])]
+        session.run("uv", "pip", "install", *into, "--editable", str(project), "--group", group, *wanted)
     return python
 
 

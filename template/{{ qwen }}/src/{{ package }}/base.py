@@ -32,6 +32,12 @@ CACHE = Path(".cache")
 """Where tiny models are made."""
 FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 """What is downloaded of a model: never code, and no pickles."""
+CHECKPOINTING = (
+    "activation_checkpointing"
+    if hasattr(PreTrainedModel, "activation_checkpointing_enable")
+    else "gradient_checkpointing"
+)
+"""What transformers calls the recomputation of activations: the latter before 5.20, which vLLM 0.33 asks for."""
 
 
 def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
@@ -124,6 +130,11 @@ def adapters(config: ModelConfig) -> LoraConfig | None:
         target_modules=PROJECTIONS,
         task_type="CAUSAL_LM",
     )
+
+
+def recompute(model: torch.nn.Module, activations: bool) -> None:
+    """Compute activations a second time in the backward pass, or keep them from the forward pass."""
+    getattr(model, f"{CHECKPOINTING}_{'enable' if activations else 'disable'}")()
 
 
 def train_in_fp32(model: torch.nn.Module) -> None:

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from .architectures import cache_bytes
-from .base import PROJECTIONS, adapters
+from .base import PROJECTIONS, adapters, recompute
 from .config import ModelConfig, TrainConfig
 from .storages import Tracker, allocate
 
@@ -143,7 +143,7 @@ def step(causal: Any, train: TrainConfig, half: torch.dtype) -> tuple[int, int]:
     """The most that the forward and the backward pass of a micro-batch hold, beyond weights and gradients."""
     causal.train()
     if train.activation_checkpointing:
-        causal.activation_checkpointing_enable()
+        recompute(causal, True)
     causal.enable_input_require_grads()
     for parameter in causal.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None

@@ -22,7 +22,16 @@ from trl import SFTConfig, SFTTrainer
 
 from . import merging, saved
 from .agent import play
-from .base import adapters, folder_of, load_model, load_tokenizer, precision, train_in_fp32
+from .base import (
+    CHECKPOINTING,
+    adapters,
+    folder_of,
+    load_model,
+    load_tokenizer,
+    precision,
+    recompute,
+    train_in_fp32,
+)
 from .callbacks import Finite, Play, Progress, Record, Stop
 from .chat import Example, encoded
 from .config import Config
@@ -170,7 +179,6 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         warmup_steps=train.warmup,
         weight_decay=train.weight_decay,
         max_grad_norm=train.clip,
-        activation_checkpointing=train.activation_checkpointing,
         bf16=numbers == "bf16",
         fp16=numbers == "fp16",
         eval_strategy="steps",
@@ -186,6 +194,7 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
+        **{CHECKPOINTING: train.activation_checkpointing},
     )
 
 
@@ -219,13 +228,13 @@ def playing(trainer: SFTTrainer, tokenizer: PreTrainedTokenizerBase, player: Pla
 
     def play() -> dict[str, float]:
         model = trainer.model
-        training, checkpointing = model.training, model.is_activation_checkpointing
+        training, checkpointing = model.training, trainer.args.gradient_checkpointing
         model.eval()
         if checkpointing:
-            model.activation_checkpointing_disable()
+            recompute(model, False)
         values = player(model, tokenizer)
         if checkpointing:
-            model.activation_checkpointing_enable()
+            recompute(model, True)
         model.train(training)
         return values
 
