@@ -141,5 +141,7 @@ def show(results: dict[str, Result]) -> None:
 
 def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
     """Print names, values and remarks."""
-    for name, value, remark in rows:
-        print(f"{name:32}{value:>10}  {remark}")
+    lines = list(rows)
+    width = max([32, *(len(name) for name, _, _ in lines)])
+    for name, value, remark in lines:
+        print(f"{name:{width}}{value:>10}  {remark}")
