@@ -80,11 +80,11 @@ def card(evaluation: "Evaluation", results: dict[str, Any]) -> str:
 
 def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     """What the Hub reads: https://huggingface.co/docs/hub/model-cards#model-card-metadata."""
-    kind = evaluation.pipeline
+    kind, fields = evaluation.pipeline, evaluation.hub_fields()
     lines = [
-        *license_lines(),
+        *([] if "base_model" in fields else license_lines()),  # else that model's licence is this one's too
         *([f"pipeline_tag: {kind}"] if kind else []),
-        *(f"{name}: {json.dumps(value)}" for name, value in evaluation.hub_fields().items()),
+        *(f"{name}: {json.dumps(value)}" for name, value in fields.items()),
         "model-index:",
         f"- name: {quoted(__package__)}",
         "  results:",
