@@ -138,8 +138,10 @@ def flagship_rows() -> Iterator[Row]:
     yield Row(what, measured, "", None)
 
 
-def tuning_rows(package: str, turns: int) -> Iterator[Row]:
+def tuning_rows(package: str, folder: Path, turns: int) -> Iterator[Row]:
     """Fine-tuning: our training beside a bare TRL script, packed rows beside padded batches."""
+    (folder / package).mkdir()
+    os.chdir(folder / package)  # each project's data lie in a folder of its own
     task = package.removesuffix("_demo")
     rate = qwen.against_bare(package, 10, turns)
     measured = f"{rate.first:,.0f} against {rate.second:,.0f}: {rate.ratio:.2f}×"
@@ -227,8 +229,8 @@ def main() -> None:
             "utilisation": utilisation_rows,
             "memory": memory_rows,
             "recursive": flagship_rows,
-            "qwen tuning dbbench": lambda: tuning_rows("dbbench_demo", turns),
-            "qwen tuning alfworld": lambda: tuning_rows("alfworld_demo", turns),
+            "qwen tuning dbbench": lambda: tuning_rows("dbbench_demo", folder, turns),
+            "qwen tuning alfworld": lambda: tuning_rows("alfworld_demo", folder, turns),
             "qwen playing dbbench": lambda: replay_rows("dbbench_demo", 200 if options.quick else 1000),
             "qwen playing alfworld": lambda: household_rows("alfworld_demo", 6 if options.quick else 48),
         }

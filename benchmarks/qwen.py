@@ -6,8 +6,6 @@ more pieces than Qwen's.
 """
 
 import io
-import json
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -83,15 +81,22 @@ def lengths(package: str) -> list[int]:
 
 
 def ours(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bool = False) -> float:
-    """Tokens a second of the project's own `train`, from the record that it writes."""
-    asked = config(package, steps, micro_batch, packing)
-    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-        import_module(f"{package}.training").train(asked, Path(folder))
-        records = import_module(f"{package}.tracking").read(Path(folder, "metrics.jsonl"))
-        state = max(Path(folder, "checkpoints").glob("checkpoint-*/trainer_state.json"), key=os.path.getmtime)
-        logged = json.loads(state.read_text(encoding="utf-8"))["log_history"]
-    seconds = next(record["timing/train_runtime"] for record in records if "timing/train_runtime" in record)
-    return tokens_of(logged) / float(seconds)
+    """Tokens a second of the project's own `train`, by the clock and the count of the trainer that it builds."""
+    asked, training = config(package, steps, micro_batch, packing), import_module(f"{package}.training")
+    built: list[Any] = []
+
+    def build(*given: Any, **options: Any) -> Any:
+        built.append(original(*given, **options))
+        return built[-1]
+
+    original, training.build = training.build, build
+    try:
+        with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+            training.train(asked, Path(folder))
+    finally:
+        training.build = original
+    log = built[-1].state.log_history
+    return tokens_of(log) / next(entry["train_runtime"] for entry in log if "train_runtime" in entry)
 
 
 def bare(package: str, steps: int) -> float:
