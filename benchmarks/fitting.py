@@ -38,17 +38,17 @@ def table(package: str) -> Needed:
         shape = part["architectures"].architecture(base)
         for adapter in ADAPTERS:
             model = part["config"].ModelConfig(base=base, adapter=adapter)
-            for task, length in LENGTHS.items():
-                found = part["memory"].estimate(shape, model, training(part["config"], length))
+            for task in LENGTHS:
+                found = part["memory"].estimate(shape, model, training(part["config"], task))
                 needed[task, base, adapter] = found.needed / GIB
     return needed
 
 
-def training(config: Any, length: int) -> Any:
-    """How it is trained: one row of this length at a time, in 16 bits, with activation checkpointing."""
+def training(config: Any, task: str) -> Any:
+    """How it is trained: one row of the task's length at a time, in 16 bits, with activation checkpointing."""
     return config.TrainConfig(
-        length=length,
-        packing=length == LENGTHS["dbbench"],  # as in that task's preset
+        length=LENGTHS[task],
+        packing=task == "dbbench",  # as in the preset
         precision="bf16",
         validate_every=1,
         save_every=1,

@@ -82,7 +82,7 @@ def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     """What the Hub reads: https://huggingface.co/docs/hub/model-cards#model-card-metadata."""
     kind, fields = evaluation.pipeline, evaluation.hub_fields()
     lines = [
-        *([] if "base_model" in fields else license_lines()),  # else that model's licence is this one's too
+        *([] if "base_model" in fields else license_lines()),  # what was made from a model has that one's licence
         *([f"pipeline_tag: {kind}"] if kind else []),
         *(f"{name}: {json.dumps(value)}" for name, value in fields.items()),
         "model-index:",
