@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .chosen import ADAPTER, BASE, LENGTH, PACKING
-from .errors import Problem
+from .engine.core.errors import Problem
 
 FAMILIES = ("tiny-qwen2", "tiny-qwen3")
 """Names of bases that are made on the spot: a few layers of the architecture with random weights."""

@@ -1,0 +1,67 @@
+"""results.json, plots and whatever else `contents` lists. Every number was measured by the command that wrote it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.config_io import fingerprint
+from ..core.files import save_figure, write_atomically
+from ..core.runs import load_environment
+from ..evaluation.evaluation import Evaluation, hash_of_weights
+from ..splits import ledger
+from ..statistics.metrics import Result
+from .contents import SECTIONS, WRITERS
+from .figures import curves
+
+
+def evaluate_finally(
+    run: Path, measure: Callable[[], dict[str, Result]], again: bool
+) -> tuple[dict[str, Any], bool]:
+    """The ledger's entry for a run's weights on the sealed test split, and whether the split was opened for it now.
+
+    `measure` evaluates the run on that split, and is called where it has to be opened.
+
+    Raises:
+        Problem: it was opened for other weights before, and `again` does not allow it once more.
+    """
+    environment = load_environment(run)
+    identity = {
+        "run": run.name,
+        "commit": environment["commit"],
+        "config": fingerprint(run / "config.json"),
+        "data": environment["data"],
+        "weights": hash_of_weights(run),
+    }
+
+    def measured() -> dict[str, Any]:
+        return {name: result.as_dict() for name, result in measure().items()}
+
+    return ledger.final(identity, measured, again)
+
+
+def write(evaluation: Evaluation) -> dict[str, Any]:
+    """Write report/ into the run and return what results.json holds."""
+    folder = evaluation.run / "report"
+    folder.mkdir(exist_ok=True)
+    history = evaluation.history
+    results: dict[str, Any] = {
+        "status": "complete",
+        "run": evaluation.run.name,
+        "steps": history[-1]["step"],
+        "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
+        **{name: section(evaluation) for name, section in SECTIONS.items()},
+        "validation": {
+            "leakage": evaluation.leakage(),
+            "sealed_test_uses": ledger.uses(evaluation.environment["data"]),
+            "reproducible": None,
+        },
+    }
+    write_atomically(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    save_figure(curves(history, evaluation.results), folder / "curves.png")
+    for name, figure in evaluation.pictures().items():
+        save_figure(figure, folder / f"{name}.png")
+    write_atomically(folder / "examples.txt", evaluation.examples + "\n")
+    for writer in WRITERS:
+        writer(evaluation, results)
+    return results

@@ -1,0 +1,157 @@
+"""Metrics, their confidence intervals, and the floors that give them meaning."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+Limits = tuple[float, float]
+ANYWHERE: Limits = (-math.inf, math.inf)
+SHARE: Limits = (0.0, 1.0)
+DIFFERENCE: Limits = (-1.0, 1.0)
+"""Between which a difference of two shares lies."""
+RESAMPLES = 2000
+FEWEST = 10
+"""With fewer independent examples than this, a bootstrap interval would be too narrow, and none is given."""
+
+
+class Metric(NamedTuple):
+    """A figure of merit on one split."""
+
+    value: float
+    per_example: Tensor | None
+    """One number for each independent example, with `value` as their mean; None where there is no such thing."""
+    higher_is_better: bool = False
+    group: Tensor | None = None
+    """An integer for each example, where examples depend on each other: those that share a writer, a patient, a
+    document. Then the groups are what is independent, and is drawn again for an interval."""
+    share: bool = False
+    """Whether it lies from 0 to 1, as an accuracy does. An interval around a mean of a few trainings ends there too."""
+
+    @property
+    def limits(self) -> Limits:
+        """Between which it lies."""
+        return SHARE if self.share else ANYWHERE
+
+
+@dataclass(frozen=True)
+class Result:
+    """A metric as it is reported."""
+
+    value: float
+    ci95: tuple[float, float] | None
+    """95 % percentile bootstrap over the examples, or their groups (Efron & Tibshirani 1993, chapter 13)."""
+    n: int | None
+    """How many examples, or groups of them, the interval rests on."""
+    higher_is_better: bool
+    floors: dict[str, float]
+    share: bool = False
+    """Whether it lies from 0 to 1."""
+
+    def beats(self, floor: float) -> bool:
+        """Whether the value is on the better side of a floor."""
+        return self.value > floor if self.higher_is_better else self.value < floor
+
+    def leaves_open(self, floor: float) -> bool:
+        """Whether the floor lies inside the interval: other examples might have told otherwise."""
+        return self.ci95 is not None and self.ci95[0] <= floor <= self.ci95[1]
+
+    def outcome(self, floor: float) -> str:
+        """How the value stands to a floor, in words."""
+        return ("beaten" if self.beats(floor) else "not beaten") + self.leaves_open(floor) * ", inside the interval"
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Result":
+        """What `as_dict` gave, also after JSON."""
+        return cls(**values | {"ci95": tuple(values["ci95"]) if values["ci95"] else None})
+
+
+def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and sizes of what is independent of each other: the groups, or the examples where there are none."""
+    values = per_example.double().numpy()
+    if group is None:
+        return values, np.ones(len(values), np.int64)
+    _, member = np.unique(group.numpy(), return_inverse=True)
+    return np.bincount(member, values), np.bincount(member)
+
+
+def interval(
+    per_example: Tensor, group: Tensor | None = None, seed: int = 0, share: bool = False
+) -> tuple[float, float]:
+    """95 % interval of the mean over the examples: percentiles over resamples of the groups with replacement.
+
+    Where all shares are 1, or all are 0, every resample says the same. What lies at the other end of the interval would
+    give that with a probability of 2.5 % (Clopper & Pearson 1934).
+    """
+    sums, sizes = independent(per_example, group)
+    if share and sums.sum() in (0, sizes.sum()):
+        certain = 0.025 ** (1 / len(sums))
+        return (certain, 1.0) if sums.any() else (0.0, 1 - certain)
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(0, len(sums), len(sums)) for _ in range(RESAMPLES))
+    low, high = np.percentile([sums[drawn].sum() / sizes[drawn].sum() for drawn in draws], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def t_interval(values: Sequence[float], limits: Limits = ANYWHERE, dependence: float = 0.0) -> tuple[float, float]:
+    """95 % interval of the mean of two values or more: mean ± t s √(1 / n + `dependence`), cut off at the limits.
+
+    The mean lies within the limits, so what is cut off never held it: the interval covers it as often as before.
+    """
+    mean = float(np.mean(values))
+    margin = student(len(values) - 1) * float(np.std(values, ddof=1)) * math.sqrt(1 / len(values) + dependence)
+    return max(mean - margin, limits[0]), min(mean + margin, limits[1])
+
+
+def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str, Result]:
+    """Results of the metrics; the floors belong to the first."""
+    results: dict[str, Result] = {}
+    for name, metric in metrics.items():
+        ci95, n = certainty(metric)
+        its_floors = {} if results else floors
+        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_floors, metric.share)
+    return results
+
+
+def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
+    """A metric's interval, and how many independent parts it rests on, as far as there are such things."""
+    if metric.per_example is None:
+        return None, None
+    n = len(independent(metric.per_example, metric.group)[0])
+    return interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None, n
+
+
+def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
+    """Rows of name, value and remark for a terminal or a page: each metric, then its floors from weak to strong."""
+    rows = []
+    for name, result in results.items():
+        remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
+        if result.ci95:
+            remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
+        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *floor_rows(result)]
+    return rows
+
+
+def floor_rows(result: Result) -> list[tuple[str, str, str]]:
+    """The floors of a metric, from weak to strong, and how it stands to them."""
+    ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
+    return [(f"  {floor}", f"{at:.3f}", result.outcome(at)) for floor, at in ordered]
+
+
+def show(results: dict[str, Result]) -> None:
+    """Print metrics beside their floors."""
+    show_rows(table(results))
+
+
+def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print names, values and remarks."""
+    lines = list(rows)
+    width = max([32, *(len(name) for name, _, _ in lines)])
+    for name, value, remark in lines:
+        print(f"{name:{width}}{value:>10}  {remark}")

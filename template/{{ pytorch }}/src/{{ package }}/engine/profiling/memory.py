@@ -1,0 +1,42 @@
+"""How much memory a training step takes, measured on tensors that have no values, as storages.py says."""
+
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from ...presets import Config
+from ..core.batch import Batch
+from ..task import Context
+from ..training.seeding import generator
+from ..core.memory_tracker import Tracker, allocate
+
+
+class WithoutScores(TorchFunctionMode):
+    """Attention as on a GPU, whose kernels never hold all scores; the CPU's do where there is dropout."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        changed = {"dropout_p": 0.0} if func is F.scaled_dot_product_attention else {}
+        return func(*args, **(kwargs or {}) | changed)
+
+
+@cache
+def step_bytes(config: Config, *, bf16: bool) -> int:
+    """What one micro-batch of a training holds at most: weights, AdamW's two moments, gradients, activations."""
+    task, device = config.task(), torch.device("cpu")
+    with torch.device("meta"):
+        model = task.model().train()
+    shapes = task.shaped(config.train.micro_batch)
+    precision = torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
+    with FakeTensorMode(), Tracker() as tracker, WithoutScores(), precision:
+        allocate(model)
+        moments = [torch.empty_like(parameter) for parameter in model.parameters() for _ in range(2)]
+        batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
+        carry = task.start(config.train.micro_batch, device)
+        task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
+    del moments
+    return tracker.peak

@@ -1,0 +1,25 @@
+"""Size and speed of a trained model."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..training.sanity import count_parameters, latency_ms
+from ..training.device import describe
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluation import Evaluation
+
+
+def performance(evaluation: "Evaluation") -> dict[str, Any]:
+    """Size and speed, measured now; training's own figures come from its record."""
+    rates = [value for line in evaluation.history for name, value in line.items() if name.endswith("_per_second")]
+    cuda = evaluation.device.type == "cuda"
+    return {
+        "parameter_count": count_parameters(evaluation.model),
+        "inference_time_ms": round(latency_ms(evaluation.task, evaluation.model, evaluation.device), 3),
+        "vram_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
+        f"training_{evaluation.task.unit}_per_second": round(rates[-1], 1) if rates else None,
+        "device": describe(evaluation.device),
+        "precision": evaluation.device.precision,
+    }

@@ -1,0 +1,216 @@
+"""Checkpoints that are whole or absent, verified before use; `storage.py` says what is in one.
+
+    checkpoints/
+      step-200/     the files of one
+      index.json    which checkpoints there are, the best of them, and the files' SHA-256
+
+A checkpoint is written as `step-200.tmp`, synced to disk and renamed; then the index is replaced in one step. A crash
+at any moment leaves an index that names whole checkpoints. The last two and the best are kept, so that a damaged one
+has a predecessor.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from ..core.errors import Problem
+from ..core.config_io import fingerprint
+from .process_group import Processes
+from ..core.files import replace, write_atomically
+
+T = TypeVar("T")
+
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint belongs to; it is refused elsewhere."""
+
+    config: str
+    data: str
+
+
+class Trained(NamedTuple):
+    """What training changes, and a checkpoint brings back in place."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    averaged: AveragedModel | None = None
+
+
+class Index:
+    """Which checkpoints a run has."""
+
+    def __init__(self, folder: Path, identity: Identity, world: Processes) -> None:
+        self.folder, self.identity, self.world = folder, identity, world
+        self.index: dict[str, Any] = self._read()
+
+    @property
+    def names(self) -> list[str]:
+        """The checkpoints, the newest first."""
+        return sorted(self.index["checkpoints"], key=lambda name: -int(name.removeprefix("step-")))
+
+    @property
+    def last(self) -> str | None:
+        return self.names[0] if self.names else None
+
+    @property
+    def best(self) -> str | None:
+        best: str | None = self.index["best"]
+        return best
+
+    @contextmanager
+    def writing(self, step: int) -> Iterator[Path]:
+        """A folder to write the checkpoint of `step` into, and then to `publish`.
+
+        Raises:
+            Problem: the disk is full or not writable; the earlier checkpoints are untouched.
+        """
+        temporary = self.folder / f"step-{step}.tmp"
+        go_on = f"go on from {self.last or 'the start'} with train --resume"
+        self._remove(temporary)
+        try:
+            with saving(f"the checkpoint of step {step} in {self.folder}", go_on):
+                if self.world.first:
+                    temporary.mkdir(parents=True)
+                yield temporary
+        finally:
+            self._remove(temporary)
+
+    def publish(self, temporary: Path, files: dict[str, str], best: bool) -> None:
+        """Give a written checkpoint its name and put it into the index; forget those that are no longer needed."""
+        name = temporary.stem
+        index = self._with(name, files, best)
+        if self.world.first:
+            for path in (*temporary.iterdir(), temporary):
+                sync(path)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            replace(temporary, self.folder / name)
+            sync(self.folder)
+            write_atomically(self.folder / "index.json", json.dumps(index, indent=1) + "\n")
+        self.index = index
+        for folder in self.folder.glob("step-*"):
+            if folder.name not in index["checkpoints"]:
+                self._remove(folder)
+
+    def verified(self, name: str) -> Path:
+        """The folder of a checkpoint.
+
+        Raises:
+            Problem: its files are not what they were.
+        """
+        files = self.index["checkpoints"][name]["files"]
+        refuse(damaged(self.folder / name, files.items()))
+        return self.folder / name
+
+    def first_whole(self, names: list[str], load: Callable[[str], T]) -> tuple[T | None, list[str]]:
+        """What `load` makes of the first of these checkpoints that is undamaged, and a remark for every damaged one.
+
+        Raises:
+            Problem: there are checkpoints, and all of them are damaged.
+        """
+        remarks: list[str] = []
+        for name in names:
+            try:
+                return load(name), remarks
+            except Problem as problem:
+                remarks.append(str(problem))
+        if remarks:
+            raise Problem(f"no checkpoint can be used: {'; '.join(remarks)}. Start a new run with train")
+        return None, remarks
+
+    def _read(self) -> dict[str, Any]:
+        file = self.folder / "index.json"
+        if not file.exists():
+            return {"identity": vars(self.identity), "best": None, "checkpoints": {}}
+        try:
+            index: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            belongs = Identity(**index["identity"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Problem(f"{file} is damaged ({error}): restore it, or start a new run with train") from error
+        if belongs.config != self.identity.config:
+            raise Problem(f"{self.folder} belongs to another configuration than this run's: start a new run with train")
+        if belongs.data != self.identity.data:
+            raise Problem(f"{self.folder} belongs to other data than today's: restore them, or start a new run")
+        return index
+
+    def _with(self, name: str, files: dict[str, str], best: bool) -> dict[str, Any]:
+        """The index with one checkpoint more, and without those that are then not needed."""
+        checkpoints = self.index["checkpoints"] | {name: {"files": files}}
+        index = self.index | {"best": name if best else self.best, "checkpoints": checkpoints}
+        kept = {index["best"], *sorted(checkpoints, key=lambda name: int(name.removeprefix("step-")))[-2:]}
+        index["checkpoints"] = {name: entry for name, entry in checkpoints.items() if name in kept}
+        return index
+
+    def _remove(self, folder: Path) -> None:
+        if self.world.first:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def damaged(folder: Path, files: Iterable[tuple[str, str]]) -> list[Path]:
+    """Those of the files, given with their checksums, that are missing or hold something else."""
+    return [
+        folder / name for name, digest in files if not (folder / name).is_file() or fingerprint(folder / name) != digest
+    ]
+
+
+def refuse(files: list[Path]) -> None:
+    """Raise a Problem where there are damaged files."""
+    if files:
+        raise Problem(f"{files[0]} is damaged")
+
+
+@contextmanager
+def saving(what: str, go_on: str) -> Iterator[None]:
+    """Turn whatever a full or read-only disk raises, in Python or in the libraries, into a `Problem`."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise Problem(f"cannot save {what} ({error}): free space there, then {go_on}") from error
+
+
+def weights_of(run: Path) -> Path:
+    """The file with the weights of a finished run.
+
+    Raises:
+        Problem: it has not finished.
+    """
+    if not (run / MODEL).exists():
+        raise Problem(f"{run} has not finished training: go on with train --resume")
+    return run / MODEL
+
+
+def save_weights(model: nn.Module, file: Path) -> None:
+    """Write a model's weights as safetensors, whole or not at all; tensors that share memory are written once."""
+    temporary = file.with_name(f"{file.name}.tmp")
+    try:
+        save_model(model, str(temporary))
+        sync(temporary)
+        replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(model: nn.Module, file: Path) -> None:
+    """Read weights into a model.
+
+    Raises:
+        Problem: the file is missing or damaged, or holds the weights of another architecture.
+    """
+    try:
+        load_model(model, file)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise Problem(f"{file} cannot be loaded into this model: {reason}") from error

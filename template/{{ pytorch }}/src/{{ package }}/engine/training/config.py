@@ -1,0 +1,74 @@
+"""What the trainer can be told."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ..core.errors import Problem
+from ..core.config_io import differences, fingerprint, from_json, to_json
+
+__all__ = ["TrainConfig", "differences", "fingerprint", "from_json", "to_json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train, whatever the model."""
+
+    steps: int
+    """Optimizer steps of the whole run."""
+    batch: int
+    """Examples in one optimizer step, over all micro-batches and processes."""
+    micro_batch: int
+    """Examples in one forward pass; smaller needs less memory and, without dropout, gives the same up to rounding."""
+    learning_rate: float
+    """Peak learning rate of AdamW."""
+    warmup: int
+    """Steps over which the learning rate rises from zero; it falls along a cosine afterwards."""
+    final_learning_rate: float = 0.05
+    """Where the cosine ends, as a fraction of the peak."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's decay of its two moments."""
+    weight_decay: float = 0.1
+    """AdamW's decoupled weight decay, on the parameters that the task does not exempt."""
+    clip: float = 1.0
+    """Largest norm of the whole gradient."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then what is evaluated; 0 is off."""
+    validate_every: int
+    """Steps between two validations; each also saves a checkpoint."""
+    validation_batches: int
+    """Micro-batches of the validation split that are measured while training; `evaluate` measures all."""
+    save_every: int
+    """Steps between two checkpoints."""
+    patience: int = 0
+    """Stop after this many validations without a new best; 0 never stops early."""
+    log_every: int = 10
+    """Steps between two records of the training loss."""
+    workers: int = 0
+    """Processes that prepare batches; any number gives the same batches."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train; auto takes CUDA, then Apple's MPS, then the CPU."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto is bf16 autocast where the device has matrix units for it, else fp32."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the model: auto does on CUDA. On a CPU, it needs a C++ compiler and takes half a minute or more."""
+
+    def __post_init__(self) -> None:
+        counts = ("steps", "batch", "micro_batch", "validate_every", "validation_batches", "save_every", "log_every")
+        for name in counts:
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("warmup", "patience", "workers", "learning_rate", "final_learning_rate", "weight_decay"):
+            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or a number above it")
+        self._require("clip", self.clip > 0, "above 0 (inf does not clip)")
+        self._require("ema", 0 <= self.ema < 1, "at least 0 and below 1")
+        self._require("betas", all(0 <= beta < 1 for beta in self.betas), "at least 0 and below 1")
+        self._require("batch", self.batch % self.micro_batch == 0, f"a multiple of the micro-batch, {self.micro_batch}")
+
+    def _require(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise Problem(f"--train.{name.replace('_', '-')} {getattr(self, name)} must be {what}")
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes in one optimizer step, over all processes."""
+        return self.batch // self.micro_batch

@@ -1,0 +1,299 @@
+"""Is the architecture sane? Minutes of checks before hours of training.
+
+Each check returns what it found, and raises AssertionError with how far off it is.
+"""
+
+import copy
+import math
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ... import budgets
+from ...presets import PRESETS, Config
+from .device import Device, choose
+from .timing import timings
+from ..profiling.memory import step_bytes
+from ..core.batch import Batch
+from ..task import Context, Task
+from .seeding import generator, key, reseed
+
+EXAMPLES = 4
+
+
+class Finding(NamedTuple):
+    """The outcome of one check."""
+
+    name: str
+    passed: bool
+    what: str
+
+
+@dataclass
+class Subject:
+    """A fresh model and a few examples to check it on."""
+
+    task: Task
+    model: nn.Module
+    batch: Batch
+    seed: int
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Loss per unit of weight, with the same noise at each call."""
+        examples = len(next(iter(batch.values())))
+        device = next(model.parameters()).device
+        carry = self.task.start(examples, device)
+        weight = self.task.weight(batch, carry)
+        reseed(self.seed)
+        output = self.task.loss(model, batch, carry, Context(0, generator(device, self.seed)))
+        assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
+        assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
+        # A batch in which nothing counts has a weight of 0.
+        return output.loss / weight if weight else output.loss
+
+
+def run(config: Config, device: Device) -> Iterator[Finding]:
+    """Every check of a configuration, as it is made."""
+    task = config.task()
+    reseed(key(config.seed, "initialisation"))
+    model = task.model().to(device.torch_device).eval()
+    examples = take(task, EXAMPLES, device)
+    subject = Subject(task, model, examples, config.seed)
+    for name, check in CHECKS.items():
+        yield attempt(name, check, subject)
+    try:
+        with torch.no_grad():
+            found = task.checks(model, examples)
+    except AssertionError as error:
+        yield Finding("architecture", False, str(error))
+    else:
+        yield from (Finding(name, True, what) for name, what in found.items())
+    yield from check_budgets(choose(device.type, config.train.precision))
+
+
+def take(task: Task, count: int, device: Device) -> Batch:
+    """The first training examples, on the device."""
+    import numpy as np
+
+    examples = task.data("train")
+    indices = np.arange(min(count, len(examples)))
+    return {
+        name: value.to(device.torch_device) for name, value in examples.batch(indices, np.random.default_rng(0)).items()
+    }
+
+
+def attempt(name: str, check: Callable[[Subject], str], subject: Subject) -> Finding:
+    """Run one check."""
+    try:
+        return Finding(name, True, check(subject))
+    except AssertionError as error:
+        return Finding(name, False, str(error))
+
+
+def shapes(subject: Subject) -> str:
+    """The loss is a finite float32 scalar."""
+    loss = subject.loss(subject.model, subject.batch)
+    assert loss.isfinite(), f"the loss is {loss.item()}"
+    return ", ".join(f"{name} {tuple(value.shape)} {value.dtype}" for name, value in subject.batch.items())
+
+
+def initial_loss(subject: Subject) -> str:
+    """An untrained model knows nothing, and not less."""
+    expected = subject.task.expected_loss()
+    loss = subject.loss(subject.model, subject.batch).item()
+    if expected is None:
+        return f"{loss:.4f}"
+    assert abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation"
+    return f"{loss:.4f}, expected {expected:.4f}"
+
+
+def gradients(subject: Subject) -> str:
+    """Every parameter learns."""
+    subject.model.zero_grad()
+    subject.loss(subject.model, subject.batch).backward()
+    named = dict(subject.model.named_parameters())
+    dead = [name for name, p in named.items() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()]
+    subject.model.zero_grad()
+    assert not dead, f"no usable gradient for {', '.join(dead[:5])}"
+    return f"all {len(named)} parameters"
+
+
+def overfits(subject: Subject, steps: int = 150) -> str:
+    """A model that cannot learn two examples by heart has a bug."""
+    model = copy.deepcopy(subject.model)
+    batch = {name: value[:2] for name, value in subject.batch.items()}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
+    first = subject.loss(model, batch).item()
+    loss = math.inf
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        value = subject.loss(model, batch)
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        loss = value.item()
+        if loss < 0.1 * first:
+            return f"loss {first:.3f} to {loss:.3f} in {step} steps"
+    raise AssertionError(f"the loss of two examples only fell from {first:.3f} to {loss:.3f} in {steps} steps")
+
+
+def separate(subject: Subject) -> str:
+    """The loss of one example does not depend on the others in its batch."""
+    if not subject.task.separable:
+        return "not asked of a loss over the whole batch"
+    device = next(subject.model.parameters()).device
+    count = len(next(iter(subject.batch.values())))
+    parts = [{name: value[i : i + 1] for name, value in subject.batch.items()} for i in range(count)]
+    weights = [subject.task.weight(part, subject.task.start(1, device)).item() for part in parts]
+    whole = subject.loss(subject.model, subject.batch).item()
+    losses = [subject.loss(subject.model, part).item() for part in parts]
+    mean = sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
+    assert math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one"
+    return f"loss {whole:.6f} together, {mean:.6f} one by one"
+
+
+def extremes(subject: Subject) -> str:
+    """Inputs at the ends of their range give a finite loss."""
+    tried = []
+    for name, value in subject.batch.items():
+        edges = [-1e4, 1e4, 0] if value.is_floating_point() else [int(value.min()), int(value.max()), 0]
+        for edge in edges:
+            loss = subject.loss(subject.model, subject.batch | {name: torch.full_like(value, edge)})
+            assert loss.isfinite(), f"the loss is {loss.item()} where {name} is {edge} everywhere"
+            tried.append(loss.item())
+    return f"loss at most {max(tried):.3f}"
+
+
+def derivative(subject: Subject) -> str:
+    """In float64, the gradient along a random direction equals the central difference."""
+    model = subject.task.uncut(copy.deepcopy(subject.model).cpu().double())
+    batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
+    batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
+    reseed(subject.seed)
+    direction = [torch.randn_like(p) / math.sqrt(p.numel()) for p in model.parameters()]
+    subject.loss(model, batch).backward()
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
+    along = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True))
+    sides, h = [], 1e-5
+    with torch.no_grad():
+        for shift in (h, -2 * h):
+            for p, d in zip(model.parameters(), direction, strict=True):
+                p.add_(d, alpha=shift)
+            sides.append(subject.loss(model, batch).item())
+    difference = (sides[0] - sides[1]) / (2 * h)
+    assert math.isclose(along, difference, rel_tol=1e-5, abs_tol=1e-7), f"{along:.9f} against {difference:.9f}"
+    return f"{along:.7f} against {difference:.7f}"
+
+
+def deterministic(subject: Subject) -> str:
+    """The same call gives the same bits."""
+    runs = []
+    for _ in range(2):
+        subject.model.zero_grad()
+        loss = subject.loss(subject.model, subject.batch)
+        loss.backward()
+        runs.append([loss.detach(), *(p.grad.clone() for p in subject.model.parameters() if p.grad is not None)])
+    subject.model.zero_grad()
+    equal = all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+    assert equal, "two backward passes differ: look for an operation without a deterministic kernel"
+    return f"{len(runs[0])} tensors equal to the bit"
+
+
+CHECKS: dict[str, Callable[[Subject], str]] = {
+    "shapes and dtypes": shapes,
+    "loss before training": initial_loss,
+    "gradients": gradients,
+    "overfits two examples": overfits,
+    "no leak between examples": separate,
+    "extreme inputs": extremes,
+    "derivative in float64": derivative,
+    "determinism": deterministic,
+}
+
+
+def check_budgets(device: Device) -> Iterator[Finding]:
+    """The preset `full` against its budgets; without a GPU, memory is estimated and latency is left out."""
+    config = PRESETS["full"]()
+    with torch.device("meta"):
+        model = config.task().model()
+    yield parameters(model)
+    if device.type == "cuda":
+        yield from measured_budgets(config, device)
+    else:
+        yield estimated_memory(config)
+
+
+def parameters(model: nn.Module) -> Finding:
+    """The number of trainable parameters, within 5 % of its budget."""
+    count, budget = count_parameters(model), budgets.PARAMETERS
+    off = count / budget - 1
+    what = f"full has {count:,}, {abs(off):.1%} {'above' if off > 0 else 'below'} {budget:,.0f}"
+    if abs(off) <= 0.05:
+        return Finding("parameter budget", True, what)
+    return Finding("parameter budget", False, f"{what}: change the model's sizes in full() of config.py, or budgets.py")
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def estimated_memory(config: Config) -> Finding:
+    """Memory of one training micro-batch on a GPU, from shapes alone."""
+    return memory_budget(step_bytes(config, bf16=config.train.precision != "fp32"), "estimated for")
+
+
+def memory_budget(found: int, how: str) -> Finding:
+    """Bytes of a training step, beside their budget."""
+    what = f"{found / 1e9:.2f} GB {how} a training step, {budgets.VRAM_GB} GB allowed"
+    mend = ": lower micro_batch or turn on activation_checkpointing in full() of config.py"
+    fits = found <= 1e9 * budgets.VRAM_GB
+    return Finding("memory budget", fits, what if fits else what + mend)
+
+
+def measured_budgets(config: Config, device: Device) -> Iterator[Finding]:
+    """Peak memory of one training micro-batch with its optimizer step, and latency of one example."""
+    task = config.task()
+    model = task.model().to(device.torch_device)
+    optimizer = torch.optim.AdamW(task.groups(model), lr=1e-4, fused=True)
+    subject = Subject(task, model, take(task, config.train.micro_batch, device), config.seed)
+    torch.cuda.reset_peak_memory_stats()
+    for _ in range(2):
+        with device.autocast():
+            subject.loss(model, subject.batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    yield memory_budget(torch.cuda.max_memory_allocated(), "for")
+    milliseconds = latency_ms(task, model, device)
+    what = f"{milliseconds:.1f} ms for one example, {budgets.LATENCY_MS} ms allowed"
+    fits = milliseconds <= budgets.LATENCY_MS
+    yield Finding("latency budget", fits, what if fits else what + ": change the model's sizes in full() of config.py")
+
+
+def latency_ms(task: Task, model: nn.Module, device: Device, repeats: int = 20) -> float:
+    """Median time of a forward pass of one example, in milliseconds."""
+    times = forward_times(task, model, take(task, 1, device), device, seconds=0.0, fewest=repeats)
+    return 1000 * statistics.median(times)
+
+
+@torch.no_grad()
+def forward_times(
+    task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
+) -> list[float]:
+    """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
+    carry = task.start(len(next(iter(batch.values()))), device.torch_device)
+    context = Context(0, generator(device.torch_device, 0))
+
+    def once() -> None:
+        with device.autocast():
+            task.loss(model, batch, carry, context)
+
+    training = model.training
+    model.eval()
+    times = timings(once, device, seconds=seconds, fewest=fewest)
+    model.train(training)
+    return times

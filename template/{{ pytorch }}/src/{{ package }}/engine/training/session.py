@@ -1,0 +1,90 @@
+"""One training in one run folder: begun or gone on with, and kept from every other process."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from .checkpoint import Identity
+from ...presets import Config
+from .device import Device, choose, describe
+from .parallel import World
+from ..core.errors import Problem
+from ..core.config_io import fingerprint
+from ..splits.leakage import refuse
+from ..core.runs import RUNS, create, describe_environment, exclusive, load_environment
+from ..task import Task
+from .seeding import be_deterministic
+from .config import TrainConfig
+
+
+class Opened(NamedTuple):
+    """What a trainer is made of."""
+
+    task: Task
+    config: TrainConfig
+    seed: int
+    run: Path
+    identity: Identity
+    device: Device
+    world: World
+
+
+@contextmanager
+def opened(
+    config: Config, run: Path | None, world: World, parent: Path = RUNS, also: dict[str, Any] | None = None
+) -> Iterator[Opened]:
+    """Hold a run's lock while it is trained; where `run` is None, a new one in `parent`, whose environment has `also`.
+
+    Raises:
+        Problem: the splits share examples, another training has the run, or it cannot be gone on with here.
+    """
+    be_deterministic()
+    device = choose(config.train.device, config.train.precision)
+    with world.first_goes_first():
+        task = config.task()
+        data = task.data_hash()
+        if world.first:
+            refuse(task.leakage())
+    if run is None:
+        environment = describe_environment(machine(device, world), data) | (also or {})
+        run = world.share(create(config, environment, parent) if world.first else None)
+    else:
+        restore_environment(run, device, world, data)
+    with exclusive(run) if world.first else nullcontext():
+        if world.first:
+            task.save_assets(run)
+            print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
+        identity = Identity(fingerprint(run / "config.json"), data)
+        yield Opened(task, config.train, config.seed, run, identity, device, world)
+
+
+def machine(device: Device, world: World) -> dict[str, Any]:
+    """Of where a run is trained, what decides its bits, and the hardware's name."""
+    return {
+        "device": device.type,
+        "bf16": device.bf16,
+        "threads": torch.get_num_threads(),
+        "processes": world.size,
+        "hardware": describe(device),
+    }
+
+
+def restore_environment(run: Path, device: Device, world: World, data: str) -> None:
+    """Compute as the run did before: with as many threads.
+
+    Raises:
+        Problem: the data, the device, the precision or the number of processes are not the run's.
+    """
+    recorded = load_environment(run)
+    if recorded["data"] != data:
+        raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
+    before = Device(recorded["device"], recorded["bf16"])
+    if device != before:
+        now = f"{device.type} in {device.precision}"
+        raise Problem(f"{run} was started on {before.type} in {before.precision}, and this is {now}: start a new run")
+    world.goes_on(run, recorded["processes"])
+    torch.set_num_threads(recorded["threads"])

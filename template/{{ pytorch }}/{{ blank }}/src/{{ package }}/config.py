@@ -1,0 +1,28 @@
+"""The fields of the model, with what each may be. Put those of your own in their place."""
+
+from dataclasses import dataclass
+
+from .engine.core.errors import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Sizes of the model. Replace them by those of your own."""
+
+    features: int = 64
+    """Numbers in one example: an image of 8 x 8 pixels."""
+    classes: int = 10
+    """What an example can be: one of ten digits."""
+    width: int
+    """Features of each hidden layer."""
+    layers: int
+    """Hidden layers."""
+    dropout: float = 0.0
+    """Probability of dropping a hidden feature while training."""
+
+    def __post_init__(self) -> None:
+        for name in ("features", "classes", "width", "layers"):
+            if getattr(self, name) < 1:
+                raise Problem(f"--model.{name} {getattr(self, name)} must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise Problem(f"--model.dropout {self.dropout} must be at least 0 and below 1")

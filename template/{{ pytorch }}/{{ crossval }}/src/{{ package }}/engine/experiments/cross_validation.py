@@ -1,0 +1,74 @@
+"""Cross-validation: the same training on other divisions of what is not sealed."""
+
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...presets import Config
+from ..splits.resplit import choosing
+from ..core.errors import Problem
+from .train_or_reuse import estimate, measured, trained
+from .folds import Fold
+from ..statistics.metrics import Metric
+
+FOLDS = Path("folds")
+
+
+class CrossValidation:
+    """A configuration, trained once for each fold and repeat."""
+
+    def __init__(self, config: Config, folds: int, repeats: int) -> None:
+        self.config = config
+        self.folds = [Fold(number, folds, repeat) for repeat in range(1, repeats + 1) for number in range(1, folds + 1)]
+        self.metrics: list[dict[str, Metric]] = []
+        self.floors: list[dict[str, float]] = []
+        self.ratios: list[float] = []
+
+    def run(self) -> None:
+        """Train what is not trained yet."""
+        # Outside of a fold, this compares the data with data.lock.json.
+        self.config.task().data_hash()
+        for fold in self.folds:
+            self.make(fold)
+
+    def make(self, fold: Fold) -> None:
+        """Train and measure one fold.
+
+        Raises:
+            Problem: the data cannot be divided like this.
+        """
+        print(fold, file=sys.stderr)
+        with choosing(fold):
+            task = self.config.task()
+            task.data_hash()
+            if not fold.placed["train"] or not fold.placed["validation"]:
+                raise Problem(
+                    f"{fold} has an empty part: there are too few groups for so many folds, or data.py does not ask "
+                    "splits.split_of where a group belongs, nor divisions.chosen"
+                )
+            self.ratios.append(len(task.data("validation")) / len(task.data("train")))
+            self.metrics.append(measured(trained(self.config, FOLDS)))
+            self.floors.append(task.floors("validation"))
+
+    def table(self) -> Iterator[str]:
+        """Lines of what was measured."""
+        first = next(iter(self.metrics[0]))
+        yield f"folds: {self.folds[-1].of}, repeats: {self.folds[-1].repeat}, trainings: {len(self.folds)}"
+        for name, metric in self.metrics[0].items():
+            values = [metrics[name].value for metrics in self.metrics]
+            spread = f"from {min(values):.4f} to {max(values):.4f}"
+            mean = estimate(values, statistics.fmean(self.ratios), metric.limits)
+            yield f"{name.replace('_', ' '):30}{mean}; {spread}"
+            if name == first:
+                yield from self.beside(values, metric.higher_is_better)
+        yield "Folds share training data; the intervals allow for it (Nadeau & Bengio 2003)."
+        yield "A fold's held-out part also chose the checkpoint of its training: the figures are a little optimistic."
+
+    def beside(self, values: list[float], higher_is_better: bool) -> Iterator[str]:
+        """The floors on the same folds, from weak to strong, and in how many of these each was beaten."""
+        means = {floor: statistics.fmean(floors[floor] for floors in self.floors) for floor in self.floors[0]}
+        for floor, mean in sorted(means.items(), key=lambda item: item[1], reverse=not higher_is_better):
+            pairs = zip(values, (floors[floor] for floors in self.floors), strict=True)
+            beaten = sum(value > at if higher_is_better else value < at for value, at in pairs)
+            yield f"  {floor:28}{mean:.4f}  beaten in {beaten} of {len(values)}"

@@ -1,0 +1,63 @@
+"""Classify images with a trained run: `load().probabilities(images)`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .engine.training.checkpoint import load_weights, weights_of
+from .data import inputs
+from .engine.training.device import choose_for_use
+from .engine.core.errors import Problem
+from .engine.core.runs import find, load_config
+
+
+class Classifier:
+    """A trained model."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """One row of probabilities, (n, classes), for each image of (n, 64) brightnesses from 0 to 16.
+
+        Raises:
+            Problem: the images have another shape, or hold something that is no number.
+        """
+        x = inputs(images)
+        if not x.isfinite().all():
+            raise Problem("the images hold values that are missing or infinite")
+        probabilities: np.ndarray = self.model(x.to(next(self.model.parameters()).device)).softmax(1).cpu().numpy()
+        return probabilities
+
+
+def read(file: Path) -> np.ndarray:
+    """The rows of a .csv or .npy file.
+
+    Raises:
+        Problem: the file is missing, of another kind, or does not hold a table of numbers.
+    """
+    readers = {".csv": lambda path: np.loadtxt(path, delimiter=",", ndmin=2), ".npy": np.load}
+    if file.suffix not in readers:
+        raise Problem(f"{file} is not one of {', '.join(readers)}")
+    try:
+        return np.asarray(readers[file.suffix](file), dtype=np.float64)
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {error.strerror or error}") from None
+    except (ValueError, TypeError) as error:
+        raise Problem(f"{file} does not hold rows of numbers: {error}") from None
+
+
+def load(run: str | Path | None = None) -> Classifier:
+    """The model of a finished run; of the latest where none is named.
+
+    Raises:
+        Problem: there is no such run, or it has not finished.
+    """
+    folder = find(str(run) if run else None)
+    config = load_config(folder)
+    model = config.task().model()
+    load_weights(model, weights_of(folder))
+    return Classifier(model.to(choose_for_use(config.train).torch_device).eval())

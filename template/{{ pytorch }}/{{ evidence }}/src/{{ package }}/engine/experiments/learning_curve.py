@@ -1,0 +1,221 @@
+"""How a metric grows with the training data: the same training on nested parts of these.
+
+A part is another answer of `split_of`: whole groups of the training split are left out, and the other splits stay as
+they are. So whatever is fitted to the training split is fitted to the part, floors too, and a run on a part is known by
+the hash of its data.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...presets import Config
+from ..splits.resplit import LEFT_OUT, Division, choosing
+from ..core.errors import Problem
+from .train_or_reuse import Estimate, estimate, measured, trained
+from ..core.config_io import fingerprint, to_json
+from ..statistics.metrics import ANYWHERE, DIFFERENCE, Metric
+from ..core.files import save
+from ..core.runs import RUNS
+from ..core.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CURVES = Path("curves")
+
+
+@dataclass(frozen=True)
+class Part(Division):
+    """A part of the training split, which lies within each larger part of the same seed."""
+
+    moves: ClassVar[tuple[str, ...]] = ("train",)
+    halvings: int
+    """How often the training split is halved."""
+    seed: int
+
+    def __str__(self) -> str:
+        return f"1/{2**self.halvings} of the training data, chosen by seed {self.seed}"
+
+    @property
+    def salt(self) -> int:
+        return self.seed
+
+    def at(self, position: float) -> str:
+        return "train" if position < 2.0**-self.halvings else LEFT_OUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """What was measured on parts of one size, seed by seed."""
+
+    halvings: int
+    examples: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    """Of the first metric."""
+    floors: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def size(self) -> float:
+        """Training examples, on average: groups differ in size."""
+        return statistics.fmean(self.examples)
+
+    def floor(self, name: str) -> float:
+        """The mean of a floor."""
+        return statistics.fmean(floors[name] for floors in self.floors)
+
+
+class Curve:
+    """A configuration, trained on several sizes with several seeds."""
+
+    def __init__(self, config: Config, points: int, seeds: int) -> None:
+        self.config = config
+        self.seeds = range(config.seed, config.seed + seeds)
+        self.points = [Point(halvings=halvings) for halvings in reversed(range(points))]
+        self.name, self.metric, self.data = "", Metric(0.0, None), ""
+
+    def run(self) -> None:
+        """Train what is not trained yet: seed by seed, so that what there is after a while is a whole curve."""
+        # Outside of a part, this compares the data with data.lock.json.
+        self.data = self.config.task().data_hash()
+        for seed in self.seeds:
+            for point in self.points:
+                self.make(point, seed)
+
+    def make(self, point: Point, seed: int) -> None:
+        """Train and measure on one part; all of the data are trained on where `train` puts its runs, and found there.
+
+        Raises:
+            Problem: the data cannot be divided like this.
+        """
+        part = Part(point.halvings, seed) if point.halvings else None
+        print(part or f"all of the training data, seed {seed}", file=sys.stderr)
+        with choosing(part) if part else nullcontext():
+            config = replace(self.config, seed=seed)
+            task = config.task()
+            task.data_hash()
+            if part and not (part.placed[LEFT_OUT] and part.placed["train"]):
+                raise Problem(
+                    f"{part}: nothing was left out, or nothing is left. There are too few groups for so many --points, "
+                    "or data.py does not ask splits.split_of where a group belongs, nor divisions.chosen"
+                )
+            metrics = measured(trained(config, CURVES if part else RUNS))
+            self.name, self.metric = next(iter(metrics.items()))
+            point.examples.append(len(task.data("train")))
+            point.values.append(self.metric.value)
+            point.floors.append(task.floors("validation"))
+
+    def mean(self, point: Point) -> Estimate:
+        """The metric on parts of one size."""
+        return estimate(point.values, limits=self.metric.limits)
+
+    @property
+    def gain(self) -> Estimate:
+        """What the last doubling of the data changed, seed by seed."""
+        pairs = zip(self.points[-1].values, self.points[-2].values, strict=True)
+        return estimate([whole - half for whole, half in pairs], limits=DIFFERENCE if self.metric.share else ANYWHERE)
+
+    def table(self) -> Iterator[str]:
+        """Lines of what was measured."""
+        better = "higher" if self.metric.higher_is_better else "lower"
+        steps = self.config.train.steps
+        title = self.name.replace("_", " ")
+        yield f"{title} on the validation split, {better} is better; seeds: {len(self.seeds)}, steps: {steps}"
+        yield row("training examples", [f"{point.size:,.0f}" for point in self.points])
+        means = [self.mean(point) for point in self.points]
+        yield row(title, [f"{mean.mean:.4f}" for mean in means])
+        for end, place in (("from", 0), ("to", 1)):
+            ends = [f"{mean.ci95[place]:.4f}" for mean in means if mean.ci95]
+            if ends:
+                yield row(f"  95 % interval {end}", ends)
+        for floor in self.floors():
+            yield row(f"  {floor}", [f"{point.floor(floor):.4f}" for point in self.points])
+        yield from self.cautions()
+
+    def floors(self) -> list[str]:
+        """The floors by how good they are on all of the data, from weak to strong."""
+        last = self.points[-1]
+        return sorted(last.floors[0], key=last.floor, reverse=not self.metric.higher_is_better)
+
+    def cautions(self) -> Iterator[str]:
+        """What the last doubling was worth, and what the figures do not say."""
+        gain = self.gain
+        said = f"The last doubling changed it by {gain.mean:+.4f}"
+        if gain.ci95 is None:
+            yield f"{said}. One seed tells no difference from chance: --seeds 3 gives intervals."
+        else:
+            low, high = gain.ci95
+            chance = "" if low > 0 or high < 0 else ", which may be chance"
+            yield f"{said}, 95 % interval {low:+.4f} to {high:+.4f} in pairs of one seed{chance}."
+        yield "Each size was trained for as many steps, so a small one was seen more often."
+
+    def results(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "metric": self.name,
+            "higher_is_better": self.metric.higher_is_better,
+            "seeds": list(self.seeds),
+            "steps": self.config.train.steps,
+            "data": self.data,
+            "points": [
+                {
+                    "share": 2.0**-point.halvings,
+                    "examples": point.examples,
+                    "values": point.values,
+                    **self.mean(point)._asdict(),
+                    "floors": {floor: point.floor(floor) for floor in self.floors()},
+                }
+                for point in self.points
+            ],
+            "last_doubling": self.gain._asdict(),
+        }
+
+    def write(self) -> Path:
+        """The figures and the picture in `curves/`, called after the configuration."""
+        CURVES.mkdir(exist_ok=True)
+        what = f"{to_json(self.config)} {self.data} {len(self.points)} {len(self.seeds)}"
+        file = CURVES / f"{self.config.preset}-{fingerprint(what)[:8]}.json"
+        write_atomically(file, json.dumps(self.results(), indent=2) + "\n")
+        save(self.picture(), file.with_suffix(".png"))
+        return file
+
+    def picture(self) -> "Figure":
+        """The metric and its floors against the number of examples."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        axes = figure.subplots()
+        sizes = [point.size for point in self.points]
+        for floor in self.floors():
+            values = [point.floor(floor) for point in self.points]
+            axes.plot(sizes, values, "--", linewidth=1, label=f"{floor}, {values[-1]:.3f} at last")
+        for point in self.points:
+            axes.plot([point.size] * len(point.values), point.values, ".", color="black", alpha=0.3)
+        title = self.name.replace("_", " ")
+        means = [self.mean(point) for point in self.points]
+        axes.plot(sizes, [mean.mean for mean in means], "o-", color="black", label=title)
+        for size, mean in zip(sizes, means, strict=True):
+            axes.plot([size] * 2, mean.ci95 or [mean.mean] * 2, "_-", color="black")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.set(xlabel="training examples", ylabel=title, title="What more data are worth", ylim=self.limits())
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+        return figure
+
+    def limits(self) -> tuple[float, float]:
+        """What the picture shows: every training and the best floor; wide intervals and weak floors may reach out."""
+        best = self.floors()[-1:]
+        shown = [value for point in self.points for value in (*point.values, *map(point.floor, best))]
+        margin = 0.3 * (max(shown) - min(shown)) or 0.1
+        return min(shown) - margin, max(shown) + margin
+
+
+def row(name: str, values: list[str]) -> str:
+    """A line of the table."""
+    return f"{name:30}" + "".join(f"{value:>10}" for value in values)

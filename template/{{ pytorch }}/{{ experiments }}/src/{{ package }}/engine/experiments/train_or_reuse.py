@@ -1,0 +1,95 @@
+"""What experiments of several trainings share: a training that is made once, what it measured, and intervals."""
+
+import os
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock
+
+from ..training.checkpoint import MODEL, load_weights, weights_of
+from ...presets import Config
+from ..training.device import choose, choose_for_use
+from ..training.parallel import World
+from ..core.errors import Problem
+from ..training.validation import measure
+from ..core.config_io import to_json
+from ..statistics.metrics import ANYWHERE, Limits, Metric
+from ..core.runs import RUNS, load_config, load_environment
+from ..statistics.metrics import t_interval
+from ..training.trainer import Trainer
+from ..training.session import opened
+
+
+def trained(config: Config, parent: Path = RUNS, build: Callable[..., Trainer] = Trainer) -> Path:
+    """A finished run of this configuration on these data: one that is there, else one that is trained to its end.
+
+    `build` makes the trainer. A run that was cut short is gone on with.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise Problem("this command trains on one process: start it without torchrun, once on each GPU for a sweep")
+    earlier = runs_of(config, config.task().data_hash(), parent)
+    finished = [run for run in earlier if (run / MODEL).exists()]
+    if finished:
+        print(f"{finished[-1]}: is there already", file=sys.stderr)
+        return finished[-1]
+    unfinished = [run for run in earlier if can_go_on(run, config)]
+    for run in unfinished[-1:]:
+        with FileLock(run / ".lock"):  # waits for a process that is training it
+            pass
+        if (run / MODEL).exists():
+            return run
+    with opened(config, unfinished[-1] if unfinished else None, World(), parent) as parts:
+        build(*parts).fit(asdict(config))
+    return parts.run
+
+
+def runs_of(config: Config, data: str, parent: Path) -> list[Path]:
+    """The runs in a folder that were started with this configuration on these data, the oldest first."""
+    text = to_json(config)
+    folders = sorted(file.parent for file in parent.glob("[0-9]*/config.json"))
+    same = [run for run in folders if (run / "config.json").read_text(encoding="utf-8").strip() == text]
+    return [run for run in same if load_environment(run)["data"] == data]
+
+
+def can_go_on(run: Path, config: Config) -> bool:
+    """Whether one process on this device may resume a run."""
+    environment, device = load_environment(run), choose(config.train.device, config.train.precision)
+    before = (environment["device"], environment["bf16"], environment["processes"])
+    return before == (device.type, device.bf16, 1)
+
+
+def measured(run: Path) -> dict[str, Metric]:
+    """The metrics of a finished run on the whole validation split."""
+    config = load_config(run)
+    device, task = choose_for_use(config.train), config.task()
+    model = task.model().to(device.torch_device)
+    load_weights(model, weights_of(run))
+    size = config.train.micro_batch
+    _, metrics = measure(task, model, "validation", size, seed=config.seed, bf16=device.bf16, bar=True)
+    return metrics
+
+
+class Estimate(NamedTuple):
+    """A mean over trainings."""
+
+    mean: float
+    ci95: tuple[float, float] | None
+    """None where there is one training."""
+
+    def __str__(self) -> str:
+        if self.ci95 is None:
+            return f"{self.mean:.4f}"
+        return f"{self.mean:.4f}  95 % interval {self.ci95[0]:.4f} to {self.ci95[1]:.4f}"
+
+
+def estimate(values: Sequence[float], dependence: float = 0.0, limits: Limits = ANYWHERE) -> Estimate:
+    """The mean and its 95 % interval by Student's t, within the limits of what is measured.
+
+    `dependence` is what Nadeau & Bengio (2003, Machine Learning 52, section 4.2) add to 1 / n where the trainings share
+    training data: the size of the held-out part over that of the training part.
+    """
+    return Estimate(statistics.fmean(values), t_interval(values, limits, dependence) if len(values) > 1 else None)

@@ -1,0 +1,92 @@
+"""The trials of a sweep: what each draws, how it tells of its training, and which of them count."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from ..training.progress import Display
+from ..training.seeding import key
+from ..core.tracking import read
+from ..training.trainer import Step, Trainer
+
+TAKES_UP = "takes up"
+"""The attribute of a trial that goes on with another's work: that one's number."""
+
+
+class KeyedTPE(BaseSampler):
+    """The tree-structured Parzen estimator (Bergstra et al. 2011) with a seed for each trial."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.sampler = seed, TPESampler()
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        position = sum(earlier.number < trial.number for earlier in counting(study))
+        self.sampler = TPESampler(seed=key(self.seed, "sweep", position) % 2**32)
+        self.sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self.sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self.sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self.sampler.after_trial(study, trial, state, values)
+
+
+class TrialTrainer(Trainer):
+    """Tells a trial of every validation, and stops where the trial is worse than the median of the others."""
+
+    def __init__(self, trial: Trial, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.trial = trial
+        trial.set_user_attr("run", self.run.as_posix())
+
+    def restore(self) -> None:
+        """Tell the trial, too, what an earlier process had measured up to the checkpoint."""
+        super().restore()
+        for record in read(self.run / "metrics.jsonl"):
+            if record["step"] <= self.progress.step:
+                self.report(record["step"], record)
+
+    def validate(self, step: Step, values: dict[str, float], display: Display) -> bool:
+        best = super().validate(step, values, display)
+        self.report(self.progress.step, values)
+        if self.progress.step < self.config.steps and self.trial.should_prune():
+            raise optuna.TrialPruned
+        return best
+
+    def report(self, step: int, values: dict[str, Any]) -> None:
+        """Tell of the first metric, where these values hold any."""
+        scores = [value for name, value in values.items() if name.startswith("validation/")]
+        if scores:
+            self.trial.report(scores[0], step)
+
+
+def taken_up(every: Sequence[FrozenTrial]) -> set[int]:
+    """The numbers of the trials that another goes on with."""
+    return {trial.user_attrs[TAKES_UP] for trial in every if TAKES_UP in trial.user_attrs}
+
+
+def counting(study: Study) -> list[FrozenTrial]:
+    """The trials without those that another goes on with."""
+    every = study.get_trials(deepcopy=False)
+    taken = taken_up(every)
+    return [trial for trial in every if trial.number not in taken]
+
+
+def finished(study: Study) -> list[FrozenTrial]:
+    """The trials that are done, whatever came of them."""
+    return [trial for trial in counting(study) if trial.state.is_finished()]

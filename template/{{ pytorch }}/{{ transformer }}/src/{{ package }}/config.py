@@ -1,0 +1,54 @@
+"""The fields of the model and of its data, with what each may be."""
+
+from dataclasses import dataclass
+
+from .engine.core.errors import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where the text comes from."""
+
+    path: str | None = None
+    """A folder or file of .txt, .jsonl or .parquet; without it, the source code of Python's standard library."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Sizes of the transformer."""
+
+    vocabulary: int
+    """Entries of the tokenizer and rows of the embedding."""
+    context: int
+    """Tokens that the model sees at once."""
+    width: int
+    """Features of the residual stream."""
+    layers: int
+    """Blocks."""
+    heads: int
+    """Query heads."""
+    kv_heads: int
+    """Key and value heads; each serves heads / kv_heads query heads."""
+    hidden: int
+    """Features inside the feed-forward layer."""
+    dropout: float = 0.0
+    """Probability of dropping a feature while training."""
+    norm_eps: float = 1e-5
+    """Added to the mean square in RMSNorm."""
+    rope_base: float = 10_000.0
+    """Base of the rotary frequencies."""
+    activation_checkpointing: bool = False
+    """Recompute each block in the backward pass: less memory, about a third more time."""
+
+    def __post_init__(self) -> None:
+        for name in ("context", "width", "layers", "heads", "kv_heads", "hidden"):
+            if getattr(self, name) < 1:
+                raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise Problem(f"--model.dropout {self.dropout} must be at least 0 and below 1")
+        if self.width % (2 * self.heads):
+            raise Problem(f"--model.width {self.width} must be a multiple of twice --model.heads {self.heads}")
+        if self.heads % self.kv_heads:
+            raise Problem(f"--model.heads {self.heads} must be a multiple of --model.kv-heads {self.kv_heads}")
+        if self.vocabulary < 257:
+            raise Problem(f"--model.vocabulary {self.vocabulary} must be at least 257: 256 bytes and the end of text")

@@ -1,0 +1,31 @@
+"""The command `predict`."""
+
+from dataclasses import dataclass
+
+from tyro.conf import Positional
+
+from ..core.errors import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict:
+    """Complete a text with a trained run."""
+
+    prompt: Positional[str]
+    """The text to go on from."""
+    run: str | None = None
+    """The run folder; the latest where none is named."""
+    tokens: int = 200
+    """How many tokens to add at most."""
+    temperature: float = 0.8
+    """0 takes the likeliest token each time; 1 samples from the model as it is."""
+    seed: int = 0
+    """Seed of the sampling."""
+
+    def __call__(self) -> None:
+        from ...predict import load
+
+        if self.temperature < 0 or self.tokens < 0:
+            raise Problem("--temperature and --tokens must be at least 0")
+        model = load(self.run)
+        print(model.complete(self.prompt, tokens=self.tokens, temperature=self.temperature, seed=self.seed))

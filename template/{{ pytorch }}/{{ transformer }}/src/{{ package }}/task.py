@@ -1,0 +1,136 @@
+"""Language modelling: predict each next token, measured in bits per byte."""
+
+import math
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .engine.text import metrics as bits
+from .config import DataConfig, ModelConfig
+from .data import Text, TextExamples, prepare
+from .engine.text.baselines import cached_floors
+from .engine.splits.leakage import Leakage
+from .model import Cache, Transformer
+from .predict import LanguageModel
+from .engine.core.batch import Batch
+from .engine.task import Context, Metric, Output, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LanguageModeling(Task):
+    """Next-token prediction on a text."""
+
+    unit: ClassVar[str] = "tokens"
+    pipeline: ClassVar[str] = "text-generation"
+
+    def __init__(self, data: DataConfig, config: ModelConfig) -> None:
+        self.source, self.config = data, config
+
+    @cached_property
+    def text(self) -> Text:
+        return prepare(self.source.path, self.config.vocabulary)
+
+    def model(self) -> Transformer:
+        return Transformer(self.config)
+
+    def data(self, split: str) -> TextExamples:
+        return self.text.examples(split, self.config.context)
+
+    def shaped(self, count: int) -> Batch:
+        return {"tokens": torch.zeros(count, self.config.context + 1, dtype=torch.long)}
+
+    def data_hash(self) -> str:
+        return self.text.sha256
+
+    def leakage(self) -> Leakage:
+        return self.text.leakage
+
+    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
+        tokens = batch["tokens"]
+        return torch.tensor(float(tokens[:, 1:].numel()), device=tokens.device)
+
+    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+        logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return Output(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), {}, {})
+
+    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+        """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""
+        tokens, nats = [], []
+        for batch in loader:
+            targets = batch["tokens"][:, 1:]
+            logits = model(batch["tokens"][:, :-1]).float()
+            nats.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
+            tokens.append(targets.cpu())
+        return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
+
+    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+        return bits.metrics(self.text, records)
+
+    def floors(self, split: str) -> dict[str, float]:
+        return cached_floors(self.text, split)
+
+    def picture(self, records: dict[str, Tensor]) -> "Figure":
+        return bits.picture(records)
+
+    def examples(self, model: nn.Module, context: Context) -> str:
+        """The beginnings of two validation documents, and how the model goes on."""
+        assert isinstance(model, Transformer)
+        language_model = LanguageModel(model, self.text.tokenizer)
+        starts = self.text.bytes("validation")[:60], b"def "
+        seed = context.noise.initial_seed()
+        texts = [language_model.complete(start.decode(errors="ignore"), tokens=80, seed=seed) for start in starts]
+        return "\n----\n".join(texts)
+
+    def portray(self, index: int) -> str:
+        return bits.beginning(self.text, index)
+
+    def expected_loss(self) -> float:
+        """Of a uniform guess: ln V."""
+        return math.log(self.config.vocabulary)
+
+    def flops(self) -> float:
+        """Of a forward pass over a whole context, per token.
+
+            query, output                 2 x 2 D D          in each layer
+            key, value                    2 x 2 D K C
+            gate, up, down                3 x 2 D hidden
+            scores, weighted values       2 x 2 D (T + 1) / 2, as a token sees (T + 1) / 2 keys on average
+            logits                        2 D V              once
+
+        That is 2 N + 2 layers T D of Kaplan et al. 2020 (arXiv:2001.08361, table 1). PaLM's convention
+        (arXiv:2204.02311, appendix B) counts all T keys, those too that the causal kernel leaves out. Norms, rotations
+        and the softmax are left out, as there.
+        """
+        c = self.config
+        keys_and_values = 2 * c.kv_heads * (c.width // c.heads)
+        weights = c.width * (2 * c.width + keys_and_values + 3 * c.hidden)
+        attention = c.width * (c.context + 1)
+        return 2.0 * (c.layers * (weights + attention) + c.width * c.vocabulary)
+
+    def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
+        tokens = batch["tokens"][:1, :-1]
+        logits = model(tokens)
+        middle = tokens.shape[1] // 2
+        later = tokens.clone()
+        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocabulary
+        leak = float((model(later) - logits)[:, :middle].abs().max())
+        assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
+        cache = Cache.empty(self.config.layers)
+        parts = [model(part, cache) for part in (tokens[:, :middle], tokens[:, middle:-1], tokens[:, -1:])]
+        difference = float((torch.cat(parts, dim=1) - logits).abs().max())
+        assert difference < 1e-3, f"logits with the cache differ by {difference:.2e} from those without"
+        return {
+            "no leak from later tokens": "earlier logits are unchanged to the bit",
+            "cached generation": f"largest difference of a logit {difference:.1e}",
+        }
+
+    def save_assets(self, folder: Path) -> None:
+        self.text.tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,0 +1,155 @@
+"""Use a trained run: `load().answer(...)` solves a puzzle, completes a text or recalls a value."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from .tasks.sudoku.notation import draw, keeps_the_rules, read
+from .engine.training.checkpoint import load_weights, weights_of
+from .config import Language, Recall
+from .data import END
+from .engine.training.device import choose_for_use
+from .engine.core.errors import Problem
+from .model import FullModel
+from .engine.core.runs import find, load_config
+from .engine.training.seeding import generator
+
+
+class Solution(NamedTuple):
+    """What the model says of a puzzle."""
+
+    board: np.ndarray
+    """(cells,), the digits."""
+    steps: int
+    """How many it took before it halted."""
+    sure: float
+    """The probability that it gives to every cell's being right."""
+
+    def __str__(self) -> str:
+        kept = "keeps the rules" if keeps_the_rules(self.board) else "breaks the rules"
+        return f"{draw(self.board)}\n\nsteps: {self.steps}, sure by {self.sure:.3f}; the board {kept}"
+
+
+class Solver:
+    """A trained model of Sudoku."""
+
+    def __init__(self, model: FullModel) -> None:
+        self.model = model
+        self.side = round(model.config.length**0.5)
+
+    @torch.no_grad()
+    def solve(self, puzzle: str) -> Solution:
+        """The board that the model halts at.
+
+        Raises:
+            Problem: the text is no puzzle of this size.
+        """
+        clues = read(puzzle, self.side)
+        cells = torch.from_numpy(clues)[None].to(next(self.model.parameters()).device)
+        found, steps = self.model(cells), 1
+        while found.q.item() <= 0 and steps < self.model.config.supervision:
+            found, steps = self.model(cells, found.latent), steps + 1
+        return Solution(found.logits.argmax(-1)[0].cpu().numpy(), steps, found.q.sigmoid().item())
+
+    def answer(self, asked: str, *, tokens: int = 0, temperature: float = 0.0, seed: int = 0) -> str:
+        """The board as text; `asked` is a puzzle, or a file that holds one."""
+        file = Path(asked)
+        return str(self.solve(file.read_text(encoding="utf-8") if file.suffix and file.is_file() else asked))
+
+
+class LanguageModel:
+    """A trained language model and its tokenizer."""
+
+    def __init__(self, model: FullModel, tokenizer: Tokenizer) -> None:
+        self.model, self.tokenizer = model, tokenizer
+
+    def answer(self, asked: str, *, tokens: int = 200, temperature: float = 0.8, seed: int = 0) -> str:
+        """The prompt and what the model adds to it: at most `tokens` tokens, fewer where it ends the text.
+
+        The same seed gives the same text; temperature 0 takes the likeliest token each time.
+        """
+        end = self.tokenizer.token_to_id(END)
+        ids = [end, *self.tokenizer.encode(asked, add_special_tokens=False).ids]
+        new = generate(self.model, torch.tensor([ids]), tokens, temperature, seed)[0].tolist()
+        if end in new:
+            new = new[: new.index(end)]
+        return asked + str(self.tokenizer.decode(new))
+
+
+class Recaller:
+    """A trained model of recall."""
+
+    def __init__(self, model: FullModel) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def answer(self, asked: str, *, tokens: int = 1, temperature: float = 0.0, seed: int = 0) -> str:
+        """The token that follows the ones in `asked`, which are numbers: pairs of key and value, and then a key.
+
+        Raises:
+            Problem: they are not tokens of this model, or too many.
+        """
+        config = self.model.config
+        try:
+            ids = [int(word) for word in asked.split()]
+        except ValueError:
+            ids = []
+        if not 0 < len(ids) <= config.length or not all(0 <= token < config.vocabulary for token in ids):
+            raise Problem(f"give 1 to {config.length} numbers below {config.vocabulary}: keys and values, then a key")
+        device = next(self.model.parameters()).device
+        return str(self.model(torch.tensor([ids], device=device)).logits[0, -1].argmax().item())
+
+
+@torch.no_grad()
+def generate(
+    model: FullModel, prompt: Int[Tensor, "B T"], tokens: int, temperature: float, seed: int
+) -> Int[Tensor, "B new"]:
+    """Sample `tokens` tokens after each prompt.
+
+    Where the positions are used up, generation goes on from the last half.
+    """
+    device = next(model.parameters()).device
+    noise = generator(device, seed)
+    length = model.config.length
+    model.eval()
+    states, pending = model.streams(), prompt[:, -length:].to(device)
+    text = pending
+    for _ in range(tokens):
+        if states[0].seen + pending.shape[1] > length:
+            states, pending = model.streams(), text[:, -max(1, length // 2) :]
+        logits = model(pending, states=states).logits[:, -1].float()
+        pending = sample(logits, temperature, noise)
+        text = torch.cat((text, pending), dim=1)
+    return text[:, text.shape[1] - tokens :].cpu()
+
+
+def sample(logits: Tensor, temperature: float, noise: torch.Generator) -> Int[Tensor, "B 1"]:
+    """One token for each row of logits (B, V)."""
+    if temperature == 0:
+        return logits.argmax(-1, keepdim=True)
+    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=noise)
+
+
+def load(run: str | Path | None = None) -> Solver | LanguageModel | Recaller:
+    """The model of a finished run; of the latest where none is named.
+
+    Raises:
+        Problem: there is no such run, or it has not finished.
+    """
+    folder = find(str(run) if run else None)
+    config = load_config(folder)
+    model = FullModel(config.model)
+    load_weights(model, weights_of(folder))
+    model = model.to(choose_for_use(config.train).torch_device).eval()
+    match config.data:
+        case Language():
+            return LanguageModel(model, Tokenizer.from_file(str(folder / "tokenizer.json")))
+        case Recall():
+            return Recaller(model)
+        case _:
+            return Solver(model)

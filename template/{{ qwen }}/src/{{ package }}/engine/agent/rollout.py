@@ -1,0 +1,243 @@
+"""Episodes: a policy plays tasks in the real environment, many at once.
+
+All conversations that wait for an answer are handed to the policy together, so that a model can generate for them in
+one batch. An episode that ends makes room for the next task at once. Nothing that a policy writes can end the program:
+what cannot be read is answered by the protocol, or ends that episode.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .chat_template import Message, Tools
+from ..TASKROOM.environment import ROUNDS, Pool
+from ..core.errors import Problem
+from .tool_calls import clean
+from ...protocol import PROTOCOLS, Call, Unreadable
+from ...tasks import Task
+
+Ending = Literal["done", "rounds", "unreadable", "repeated", "too long"]
+
+AT_ONCE = 8
+"""Episodes that are played at the same time."""
+ATTEMPTS = 2
+"""How often a task is begun if its environment dies."""
+REPEATS = 3
+"""So many equal moves in a row are called a repetition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """One task, played to its end."""
+
+    task: str
+    """Its id."""
+    kind: str
+    messages: list[Message]
+    success: bool
+    """As the benchmark counts."""
+    rounds: int
+    """Messages of the policy."""
+    ended: Ending
+    """Why: the environment said so, the rounds were used up, a message was no move where the protocol forgives none,
+    the same move came again and again, or the conversation became too long for the policy."""
+    seconds: float
+
+    def dumped(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    @staticmethod
+    def loaded(content: dict[str, Any]) -> "Episode":
+        """What `dumped` gave."""
+        return Episode(**content)
+
+
+class Turn(NamedTuple):
+    """What a policy is asked: to write the next message."""
+
+    task: Task
+    """For the scripted policies; a model sees the messages alone."""
+    messages: list[Message]
+    tools: Tools
+    round: int
+    """How many messages it has written in this episode."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Who plays."""
+
+    def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
+        """The next message in each conversation; None where it has become too long."""
+
+
+@dataclass(kw_only=True)
+class Running:
+    """An episode that is not over."""
+
+    number: int
+    task: Task
+    attempt: int
+    messages: list[Message]
+    calls: list[Call] = field(default_factory=list)
+    rounds: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    def episode(self, success: bool, ended: Ending) -> Episode:
+        """What it came to."""
+        return Episode(
+            task=self.task.id,
+            kind=self.task.kind,
+            messages=self.messages,
+            success=success,
+            rounds=self.rounds,
+            ended="repeated" if ended == "done" and not success and self.repeats else ended,
+            seconds=time.perf_counter() - self.started,
+        )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the last moves are all the same."""
+        last = self.calls[-REPEATS:]
+        return len(last) == REPEATS and all(call == last[0] for call in last)
+
+
+def play(
+    policy: Policy,
+    tasks: Sequence[Task],
+    protocol: str,
+    at_once: int = AT_ONCE,
+    shown: bool = False,
+    finished: Callable[[Episode], None] = lambda episode: None,
+) -> list[Episode]:
+    """Play each task once; the episodes are in the order of the tasks.
+
+    `shown` shows a progress bar on a terminal. `finished` gets each episode when it is over.
+
+    Raises:
+        Problem: an environment cannot play a task.
+    """
+    over: dict[int, Episode] = {}
+    size = max(1, min(at_once, len(tasks)))
+    with Pool(size) as pool, progress(len(tasks), shown) as advance:
+        match = Match(policy, pool, range(size), protocol, tasks)
+        while match.waiting or match.running:
+            match.begin()
+            for number, episode in match.round():
+                over[number] = episode
+                finished(episode)
+                advance(list(over.values()))
+    return [over[number] for number in range(len(tasks))]
+
+
+class Match:
+    """The episodes that are going on, each at the number of its environment, and the tasks that wait."""
+
+    def __init__(self, policy: Policy, pool: Pool, places: range, protocol: str, tasks: Sequence[Task]) -> None:
+        self.policy, self.pool = policy, pool
+        self.dialogue, self.rounds = PROTOCOLS[protocol], ROUNDS[protocol]
+        self.waiting = deque((number, task, 1) for number, task in enumerate(tasks))
+        self.running: dict[int, Running] = {}
+        self.free = list(places)
+
+    def begin(self) -> None:
+        """Begin a task in each environment that is free."""
+        begun = {self.free.pop(): self.waiting.popleft() for _ in range(min(len(self.free), len(self.waiting)))}
+        for place, first in self.pool.reset({place: task for place, (_, task, _) in begun.items()}).items():
+            number, task, attempt = begun[place]
+            self.running[place] = Running(number=number, task=task, attempt=attempt, messages=[])
+            if isinstance(first, Problem):
+                self.again(place, first)
+                continue
+            system = {"role": "system", "content": self.dialogue.system}
+            self.running[place].messages += [system, {"role": "user", "content": clean(first)}]
+
+    def again(self, place: int, problem: Problem) -> None:
+        """Let a task wait for another attempt after its environment died.
+
+        Raises:
+            Problem: it was the last attempt.
+        """
+        lost = self.running.pop(place)
+        if lost.attempt == ATTEMPTS:
+            raise problem
+        self.free.append(place)
+        self.waiting.append((lost.number, lost.task, lost.attempt + 1))
+
+    def round(self) -> Iterator[tuple[int, Episode]]:
+        """Let the policy write a message in every conversation, and make its moves; yield what is over."""
+        places = list(self.running)
+        asked = [self.running[place] for place in places]
+        turns = [Turn(one.task, one.messages, self.dialogue.tools, one.rounds) for one in asked]
+        calls: dict[int, Call] = {}
+        for place, message in zip(places, self.policy.answer(turns) if turns else [], strict=True):
+            read = self.read(place, message)
+            if isinstance(read, Call):
+                calls[place] = read
+            elif read is not None:
+                yield self.end(place, read)
+        for place, reply in self.pool.act(calls).items():
+            if isinstance(reply, Problem):
+                self.again(place, reply)
+                continue
+            one = self.running[place]
+            if not reply.done:
+                self.observe(one, reply.text)
+            if reply.done or one.rounds == self.rounds:
+                yield self.end(place, "done" if reply.done else "rounds")
+
+    def read(self, place: int, message: Message | None) -> Call | Ending | None:
+        """The move in a message, or why the episode ends; None where the policy was told what is wrong and goes on."""
+        one = self.running[place]
+        if message is None:
+            return "too long"
+        one.messages.append(message)
+        one.rounds += 1
+        try:
+            call = self.dialogue.read(message)
+        except Unreadable as error:
+            if not self.dialogue.forgiving:
+                return "unreadable"
+            self.observe(one, str(error))
+            return "rounds" if one.rounds == self.rounds else None
+        one.calls.append(call)
+        return call
+
+    def observe(self, one: Running, text: str) -> None:
+        """Tell the policy what came of its last message."""
+        calls = one.messages[-1].get("tool_calls")
+        one.messages.append(self.dialogue.observe(clean(text), calls[0]["id"] if calls else None))
+
+    def end(self, place: int, ended: Ending) -> tuple[int, Episode]:
+        """The episode of an environment, which is free again."""
+        one = self.running.pop(place)
+        self.free.append(place)
+        return one.number, one.episode(self.pool.success([place])[place], ended)
+
+
+@contextmanager
+def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None]]:
+    """A bar with the share of successes and the time that is left."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("playing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("success {task.fields[success]:.0%}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        row = bar.add_task("playing", total=total, success=0.0)
+
+        def advance(finished: list[Episode]) -> None:
+            success = sum(episode.success for episode in finished) / len(finished)
+            bar.update(row, completed=len(finished), success=success)
+
+        yield advance

@@ -1,0 +1,108 @@
+"""Which checkpoints of a trainer are whole: transformers writes them in place, so a kill may leave half of one."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from ..core.errors import Problem
+from ..core.config_io import fingerprint
+from ..core.files import write_atomically
+
+MARK = "complete.json"
+"""The checksums of a checkpoint's files, written after them."""
+
+
+def mark(checkpoint: Path) -> None:
+    """Note that a checkpoint is whole, when all of it is on the disk."""
+    sync(checkpoint)
+    files = sorted(file for file in checkpoint.rglob("*") if file.is_file())
+    sums = {file.relative_to(checkpoint).as_posix(): fingerprint(file) for file in files}
+    write_atomically(checkpoint / MARK, json.dumps(sums, indent=1) + "\n")
+
+
+def sync(folder: Path) -> None:
+    """Wait until all files of a folder are on the disk."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb+") as handle:
+                os.fsync(handle.fileno())
+
+
+def whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint is marked, and its files are still those that were marked."""
+    try:
+        sums: dict[str, str] = json.loads((checkpoint / MARK).read_text(encoding="utf-8"))
+        return all(fingerprint(checkpoint / name) == value for name, value in sums.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def latest(folder: Path) -> Path | None:
+    """The last whole checkpoint in a folder; those after it, and what has no mark, are removed: they are of no use."""
+    discard_unmarked(folder)
+    for path in reversed(checkpoints(folder)):
+        if whole(path):
+            return path
+        shutil.rmtree(path)
+    return None
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints in a folder, whole or not, by their steps."""
+    return sorted((path for path in folder.glob("*") if re.fullmatch(r"checkpoint-\d+", path.name)), key=step_of)
+
+
+def step_of(checkpoint: Path | None) -> int:
+    """The optimizer steps before a checkpoint."""
+    return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+
+
+def finished(checkpoint: Path) -> bool:
+    """Whether a checkpoint is that of a training's last step."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return bool(state["global_step"] >= state["max_steps"])
+
+
+def discard_unmarked(folder: Path) -> list[Path]:
+    """Remove what a kill or a full disk left of a checkpoint that was being written or deleted."""
+    halves = [path for path in checkpoints(folder) if not (path / MARK).exists()]
+    for path in halves:
+        shutil.rmtree(path)
+    return halves
+
+
+@contextmanager
+def saving_into(folder: Path) -> Iterator[None]:
+    """Turn what a full or read-only disk raises while a checkpoint is written into one line.
+
+    Raises:
+        Problem: one was being written; what there is of it is removed, and those before it are kept.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        halves = discard_unmarked(folder)
+        if not halves:
+            raise
+        raise unsaved(halves[-1], error) from error
+
+
+@contextmanager
+def saving(target: Path) -> Iterator[None]:
+    """The same for a folder of another kind, which appears under its name when it is whole."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise unsaved(target, error) from error
+
+
+def unsaved(target: Path, error: Exception) -> Problem:
+    """What to do about it."""
+    reason = str(error).splitlines()[0]
+    return Problem(f"cannot save {target} ({reason}): free space there, then go on with train --resume")

@@ -1,0 +1,159 @@
+"""The trajectories that are trained on: an expert plays generated tasks, and an episode that fails is no example."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import Progress
+
+from ..agent.chat_template import Message, Tools
+from ...config import DataConfig
+from ..TASKROOM.environment import Environment
+from ..core.errors import Problem
+from ...expert import expert
+from ..core.config_io import fingerprint
+from ...protocol import PROTOCOLS
+from ..agent.scripted import named
+from ..splits.splits import LOCK, Entry, lock
+from ..core.files import write_atomically
+from ...tasks import Task, fingerprints, generate, official
+
+DATA = Path("data")
+LEARNED = ("train", "validation")
+"""The splits that have trajectories; the tasks of the third are only played."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory:
+    """One episode of the expert, which succeeded."""
+
+    id: str
+    """Of its task."""
+    kind: str
+    messages: list[Message]
+
+
+class Data(NamedTuple):
+    """What there is to learn from, and how it is called in the lock."""
+
+    digest: str
+    splits: dict[str, list[Trajectory]]
+    tools: Tools
+
+    @property
+    def texts(self) -> list[str]:
+        """What a tokenizer may learn from: the training split, and the tools, which stand in each conversation."""
+        return [json.dumps([self.tools, one.messages], ensure_ascii=False) for one in self.splits["train"]]
+
+
+def load(config: DataConfig, folder: Path = DATA, file: Path = LOCK) -> Data:
+    """The trajectories of a configuration: those of before if there are any, or else made now and locked.
+
+    Raises:
+        Problem: the splits or the benchmark share something, or the files are not those that were locked.
+    """
+    home = folder / name_of(config)
+    missing = not all((home / f"{split}.jsonl").exists() for split in LEARNED)
+    if missing or config.benchmark:
+        tasks = compared(config)
+        if missing:
+            make(tasks, config.protocol, home)
+    splits = {split: read(home / f"{split}.jsonl") for split in LEARNED}
+    entries = [entry(home / f"{split}.jsonl", split, len(splits[split])) for split in LEARNED]
+    return Data(lock(home.name, entries, file), splits, PROTOCOLS[config.protocol].tools)
+
+
+def name_of(config: DataConfig) -> str:
+    """The folder of what a configuration asks for. Which benchmark it is kept from does not change the trajectories."""
+    asked = {name: value for name, value in asdict(config).items() if name != "benchmark"}
+    return f"{config.protocol}-{fingerprint(json.dumps(asked))[:8]}"
+
+
+def compared(config: DataConfig) -> dict[str, list[Task]]:
+    """The tasks of every split, after a look for what they have in common, with each other and with the benchmark."""
+    tasks = {split: generate(getattr(config, split), config.seed, split) for split in (*LEARNED, "test")}
+    refuse_overlap(tasks | ({"benchmark": official(Path(config.benchmark))} if config.benchmark else {}))
+    return tasks
+
+
+def make(tasks: Mapping[str, Sequence[Task]], protocol: str, home: Path) -> None:
+    """Write the expert's trajectories."""
+    home.mkdir(parents=True, exist_ok=True)
+    for split in LEARNED:
+        lines = (json.dumps(asdict(made), ensure_ascii=False) + "\n" for made in played(tasks[split], protocol))
+        write_atomically(home / f"{split}.jsonl", "".join(lines))
+
+
+def played(tasks: Sequence[Task], protocol: str) -> Iterator[Trajectory]:
+    """What the expert does in each task.
+
+    Raises:
+        Problem: it fails in one.
+    """
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with Environment() as environment, bar:
+        for task in bar.track(tasks, description="expert"):
+            messages = demonstrated(environment, task, protocol)
+            if not environment.success():
+                raise Problem(f"the expert fails in task {task.id}: choose another --data.seed")
+            yield Trajectory(id=task.id, kind=task.kind, messages=messages)
+
+
+def demonstrated(environment: Environment, task: Task, protocol: str) -> list[Message]:
+    """The messages of the expert's episode, of which the last is its own."""
+    dialogue = PROTOCOLS[protocol]
+    messages = [{"role": "system", "content": dialogue.system}, {"role": "user", "content": environment.reset(task)}]
+    for number, (thought, call) in enumerate(expert(task)):
+        move = named(dialogue.write(call, thought), number)
+        reply = environment.act(call)
+        messages += [move, dialogue.observe(reply.text, call_of(move))]
+    return messages[:-1]
+
+
+def call_of(message: Message) -> str | None:
+    """The name of a message's call, where it has one."""
+    calls: list[dict[str, Any]] = message.get("tool_calls") or [{}]
+    return calls[0].get("id")
+
+
+def refuse_overlap(tasks: Mapping[str, Sequence[Task]]) -> None:
+    """Stop where two splits, or a split and the benchmark, have a question, a table's row or a room in common.
+
+    Raises:
+        Problem: they have.
+    """
+    owners: dict[str, tuple[str, str]] = {}
+    for split, members in tasks.items():
+        for task in members:
+            for mark in fingerprints(task):
+                other, name = owners.setdefault(mark, (split, task.id))
+                if other != split:
+                    raise Problem(
+                        f"task {task.id} of {split} and {name} of {other} share a part: choose another --data.seed, "
+                        "or leave the benchmark out of what is trained on"
+                    )
+
+
+def read(file: Path) -> list[Trajectory]:
+    """The trajectories of a file that `make` wrote.
+
+    Raises:
+        Problem: a line of it is none.
+    """
+    found = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(Trajectory(**json.loads(line)))
+        except (ValueError, TypeError):
+            raise Problem(f"{file}, line {number}, is no trajectory: delete {file.parent} to make it anew") from None
+    return found
+
+
+def entry(file: Path, split: str, rows: int) -> Entry:
+    """A file of the data as the lock records it."""
+    size = file.stat().st_size
+    return Entry(path=file.name, bytes=size, sha256=fingerprint(file), rows={split: rows})

@@ -1,0 +1,66 @@
+"""What a report holds, beside what every report does: sections of results.json, and files that quote it."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from safetensors import safe_open
+
+from . import model_card as card
+from ..core.files import write_atomically
+from ...sft import ADAPTER, MODEL, OUTCOME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..evaluation.evaluation import Evaluation
+
+
+def performance(evaluation: "Evaluation") -> dict[str, Any]:
+    """Size of the model, and how long an episode takes it."""
+    run = evaluation.run
+    seconds = [episode.seconds for episode in evaluation.after]
+    return {
+        "parameter_count": numbers(run / MODEL),
+        "trained_parameters": numbers(run / (MODEL if evaluation.config.model.adapter == "full" else ADAPTER)),
+        "episode_seconds": round(sum(seconds) / len(seconds), 3),
+        "device": evaluation.environment["hardware"],
+        "precision": evaluation.environment["precision"],
+    }
+
+
+def numbers(folder: "Path") -> int:
+    """How many numbers the safetensors of a folder hold."""
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            names = list(tensors.keys())
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    return total
+
+
+def outcome(evaluation: "Evaluation") -> dict[str, float]:
+    """What was measured before the first step and after the last, and the loss of the tokens' frequencies."""
+    loaded: dict[str, float] = json.loads((evaluation.run / OUTCOME).read_text(encoding="utf-8"))
+    return loaded
+
+
+def comparisons(evaluation: "Evaluation") -> dict[str, Any]:
+    """After the training against before it, in pairs of the same tasks."""
+    return {name: asdict(found) | {"verdict": found.verdict} for name, found in evaluation.comparisons.items()}
+
+
+def publish(evaluation: "Evaluation", results: dict[str, Any]) -> None:
+    """Copy the card to the model as its README, so that the model's folder can be uploaded as it is."""
+    text = (evaluation.run / "report" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    write_atomically(evaluation.run / MODEL / "README.md", text)
+
+
+SECTIONS: dict[str, Callable[["Evaluation"], Any]] = {
+    "performance_metrics": performance,
+    "while_training": outcome,
+    "after_against_before": comparisons,
+}
+WRITERS: tuple[Callable[["Evaluation", dict[str, Any]], None], ...] = (card.write, publish)
