@@ -6,21 +6,40 @@ with state between its steps, or a loss over the whole batch, needs no change in
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .core.batch import Batch, Examples
-from .statistics.metrics import Metric
+from .splits.division import Division
 from .splits.leakage import Leakage, equal_examples
 from .splits.seal import sealed
+from .statistics.metrics import Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Batch", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
+    from .training.config import TrainConfig
+
+__all__ = ["Batch", "Config", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
+
+
+class Config(Protocol):
+    """What the engine knows of a run's configuration, which `presets.py` defines."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def preset(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def train(self) -> "TrainConfig": ...
+    def task(self) -> "Task":
+        """What is trained with this configuration."""
+        ...
 
 
 class Context(NamedTuple):
@@ -63,6 +82,9 @@ class Task:
     """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
     one micro-batch on each process."""
 
+    division: Division | None = None
+    """How `data` divides the examples, where an experiment sets it before they are read; None is as usual."""
+
     def __init_subclass__(cls) -> None:
         """Seal the test split: what trains cannot reach it."""
         super().__init_subclass__()
@@ -73,8 +95,12 @@ class Task:
         """A freshly initialised model with everything that is trained in it."""
         raise NotImplementedError
 
-    def initialise(self, model: nn.Module) -> None:
-        """Change a fresh model before it is trained: fine-tuning loads another run's weights here."""
+    def check_start(self, earlier: Any) -> None:
+        """Refuse to start from a run that was trained with the configuration `earlier` (`train --init`).
+
+        Raises:
+            Problem: it has been trained on examples that this task holds out.
+        """
 
     def groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Parameter groups for the optimizer: no decay for vectors (norms, gates, biases)."""

@@ -14,12 +14,13 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from .engine.splits.dedup import correlated, joined
-from .engine.core.errors import Problem
-from .engine.core.config_io import fingerprint
-from .engine.splits.leakage import Leakage, Sample, compare
 from .engine.core.batch import Batch
-from .engine.splits.splits import SPLITS, Entry, lock, split_of
+from .engine.core.config_io import fingerprint
+from .engine.core.errors import Problem
+from .engine.splits.dedup import correlated, joined
+from .engine.splits.division import Division, split_of
+from .engine.splits.leakage import Leakage, Sample, compare
+from .engine.splits.splits import SPLITS, Entry, lock
 
 FEATURES = 64
 """Pixels of an image."""
@@ -54,7 +55,7 @@ class Digits(NamedTuple):
 
 
 @cache
-def load() -> Digits:
+def load(division: Division | None = None) -> Digits:
     """The digits.
 
     Raises:
@@ -65,12 +66,12 @@ def load() -> Digits:
     keys = [fingerprint(image.tobytes()) for image in x]
     pairs = correlated(x, ALIKE)
     groups = joined(keys, pairs)
-    split = np.array([split_of(group) for group in groups])
+    split = np.array([split_of(group, division) for group in groups])
     samples = [Sample(f"image {row}", *of) for row, of in enumerate(zip(split.tolist(), keys, groups, strict=True))]
     splits = {name: Images(x[split == name], y[split == name]) for name in SPLITS}
     rows = {name: len(images) for name, images in splits.items()}
     content = x.tobytes() + y.tobytes()
-    digest = lock("scikit-learn's digits", [Entry("digits", len(content), fingerprint(content), rows)])
+    digest = lock("scikit-learn's digits", [Entry("digits", len(content), fingerprint(content), rows)], division)
     return Digits(splits, digest, compare(samples, pairs, f"correlation of pixels at least {ALIKE}"))
 
 

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from .config import ModelConfig
 from .data import Images, load
-from .engine.splits.leakage import Leakage
-from .model import MLP
 from .engine.core.batch import Batch
+from .engine.splits.leakage import Leakage
 from .engine.task import Context, Metric, Output, Task
+from .model import MLP
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,13 +35,13 @@ class Classification(Task):
         return MLP(self.config)
 
     def data(self, split: str) -> Images:
-        return load().splits[split]
+        return load(self.division).splits[split]
 
     def data_hash(self) -> str:
-        return load().sha256
+        return load(self.division).sha256
 
     def leakage(self) -> Leakage:
-        return load().leakage
+        return load(self.division).leakage
 
     def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
         return torch.tensor(float(len(batch["y"])), device=batch["y"].device)

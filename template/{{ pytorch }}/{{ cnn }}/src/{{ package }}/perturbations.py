@@ -76,3 +76,13 @@ CORRUPTIONS: dict[str, Callable[[Images, torch.Generator], Images]] = {
     "half the contrast": paled,
 }
 """Four of the kinds of Hendrycks & Dietterich 2019 (arXiv:1903.12261), at a strength that suits 8 x 8 pixels."""
+
+
+def perturbed(
+    model: nn.Module, x: Images, y: Labels, epsilon: float, noise: Callable[[str], torch.Generator]
+) -> dict[str, Images]:
+    """The images under each corruption and each attack, by name."""
+    kinds = {name: corrupted(x, noise(name)) for name, corrupted in CORRUPTIONS.items()}
+    kinds[f"FGSM, epsilon {epsilon:g}"] = fgsm(model, x, y, epsilon)
+    kinds[f"PGD, epsilon {epsilon:g}"] = pgd(model, x, y, epsilon, noise("PGD"))
+    return kinds

@@ -5,10 +5,11 @@ A preset is a function that returns a whole `Config`. Every field can be overrid
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .config import DataConfig, LossConfig, ModelConfig
+from .engine.core.errors import Problem
 from .engine.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -22,11 +23,9 @@ class Config:
     preset: str
     seed: int = 0
     """Seed of the initial weights, the order of the data and the noise."""
-    init: str | None = None
-    """Start from the weights of this finished run, instead of from chance."""
-    data: DataConfig = DataConfig()
+    data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig
-    loss: LossConfig = LossConfig()
+    loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig
 
     def __post_init__(self) -> None:
@@ -36,7 +35,7 @@ class Config:
     def task(self) -> "Classification":
         from .task import Classification
 
-        return Classification(self.data, self.model, self.loss, self.init)
+        return Classification(self.data, self.model, self.loss)
 
 
 def smoke() -> Config:

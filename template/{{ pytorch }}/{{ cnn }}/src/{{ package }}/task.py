@@ -5,8 +5,7 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,10 +14,11 @@ from torch.nn import functional
 
 from .config import DataConfig, LossConfig, ModelConfig
 from .data import SIDE, Images, TrainingImages, class_weights, load
-from .engine.splits.leakage import Leakage
-from .model import EXPANSION, ConvNet
 from .engine.core.batch import Batch
+from .engine.core.errors import Problem
+from .engine.splits.leakage import Leakage
 from .engine.task import Context, Metric, Output, Task
+from .model import EXPANSION, ConvNet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,8 +29,8 @@ class Classification(Task):
 
     pipeline: ClassVar[str] = "image-classification"
 
-    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig, init: str | None = None) -> None:
-        self.source, self.config, self.objective, self.init = data, config, loss, init
+    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
+        self.source, self.config, self.objective = data, config, loss
         self.class_weights: Tensor | None = None
         if loss.class_weights:
             y = self.training_images.y
@@ -39,26 +39,28 @@ class Classification(Task):
     @property
     def training_images(self) -> Images:
         """As they are, without what training does to them."""
-        return load(self.source.split, self.source.classes).splits["train"]
+        return load(self.source.split, self.source.classes, self.division).splits["train"]
 
     def model(self) -> nn.Module:
         return ConvNet(self.config)
 
-    def initialise(self, model: nn.Module) -> None:
-        if self.init:
-            from .engine.experiments.forgetting import start_from
-
-            start_from(self.init, model, self.source)
+    def check_start(self, earlier: Any) -> None:
+        before, now = earlier.data.split, self.source.split
+        if before != now:
+            raise Problem(
+                f"that run was split by {before}: it has seen images that --data.split {now} holds out. "
+                f"Fine-tune it with --data.split {before}"
+            )
 
     def data(self, split: str) -> Images:
-        images = load(self.source.split, self.source.classes).splits[split]
+        images = load(self.source.split, self.source.classes, self.division).splits[split]
         return TrainingImages(images, self.source) if split == "train" else images
 
     def data_hash(self) -> str:
-        return load(self.source.split, self.source.classes).sha256
+        return load(self.source.split, self.source.classes, self.division).sha256
 
     def leakage(self) -> Leakage:
-        return load(self.source.split, self.source.classes).leakage
+        return load(self.source.split, self.source.classes, self.division).leakage
 
     def counted(self, y: Tensor) -> Tensor:
         """How much each example counts, (B,)."""
@@ -173,12 +175,6 @@ class Classification(Task):
                 total += 2 * 4 * c.widths[stage - 1] * width * side**2
             total += 2 * depth * width * (c.kernel**2 + 2 * EXPANSION * width) * side**2
         return float(total + 2 * c.widths[-1] * c.classes)
-
-    def save_assets(self, folder: Path) -> None:
-        if self.init:
-            from .engine.experiments.forgetting import record_start
-
-            record_start(self.init, folder)
 
 
 def macro_f1(guess: Tensor, y: Tensor) -> float:

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from .engine.training.checkpoint import load_weights, weights_of
 from .data import inputs
-from .engine.training.device import choose_for_use
 from .engine.core.errors import Problem
-from .engine.core.runs import find, load_config
+from .engine.training.trained import load_run
+from .presets import Config
 
 
 class Classifier:
@@ -56,8 +55,5 @@ def load(run: str | Path | None = None) -> Classifier:
     Raises:
         Problem: there is no such run, or it has not finished.
     """
-    folder = find(str(run) if run else None)
-    config = load_config(folder)
-    model = config.task().model()
-    load_weights(model, weights_of(folder))
-    return Classifier(model.to(choose_for_use(config.train).torch_device).eval())
+    _, _, model = load_run(run, Config)
+    return Classifier(model)

@@ -16,12 +16,13 @@ Tensors in, tensors out: no optimizer, loader, device or loop is known here.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from .config import ModelConfig
@@ -98,7 +99,7 @@ class Attention(nn.Module):
         v_BKTC = self.split(self.value(x), self.kv_heads)
         if cache is not None:
             k_BKTC, v_BKTC = cache.extend(self.layer, k_BKTC, v_BKTC)
-        y_BHTC = F.scaled_dot_product_attention(
+        y_BHTC = functional.scaled_dot_product_attention(
             q_BHTC,
             k_BKTC,
             v_BKTC,
@@ -128,7 +129,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(config.hidden, config.width, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        return self.down(functional.silu(self.gate(x)) * self.up(x))
 
 
 class Block(nn.Module):
@@ -212,4 +213,9 @@ class Transformer(nn.Module):
                 x_BTD = checkpoint(block, x_BTD, cos, sin, use_reentrant=False)
             else:
                 x_BTD = block(x_BTD, cos, sin, cache)
-        return F.linear(self.norm(x_BTD), self.embedding.weight)
+        return functional.linear(self.norm(x_BTD), self.embedding.weight)
+
+    def stream(self) -> Callable[[Tensor], Tensor]:
+        """A function from the next tokens (B, T) to the logits (B, V) after the last, with a cache of its own."""
+        cache = Cache.empty(self.config.layers)
+        return lambda tokens: self(tokens, cache)[:, -1]

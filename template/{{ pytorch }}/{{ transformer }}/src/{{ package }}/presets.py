@@ -5,7 +5,7 @@ A preset is a function that returns a whole `Config`. Every field can be overrid
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .config import DataConfig, ModelConfig
@@ -22,7 +22,7 @@ class Config:
     preset: str
     seed: int = 0
     """Seed of the initial weights, the order of the data and the noise."""
-    data: DataConfig = DataConfig()
+    data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig
     train: TrainConfig
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from .engine.text import metrics as bits
 from .config import DataConfig, ModelConfig
-from .data import Text, TextExamples, prepare
-from .engine.text.baselines import cached_floors
-from .engine.splits.leakage import Leakage
-from .model import Cache, Transformer
-from .predict import LanguageModel
+from .data import prepare
 from .engine.core.batch import Batch
+from .engine.splits.leakage import Leakage
 from .engine.task import Context, Metric, Output, Task
+from .engine.text import generate, metrics
+from .engine.text.baselines import cached_floors
+from .engine.text.tokens import Text, TextExamples
+from .model import Cache, Transformer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ class LanguageModeling(Task):
 
     @cached_property
     def text(self) -> Text:
-        return prepare(self.source.path, self.config.vocabulary)
+        return prepare(self.source.path, self.config.vocabulary, self.division)
 
     def model(self) -> Transformer:
         return Transformer(self.config)
@@ -59,7 +59,7 @@ class LanguageModeling(Task):
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return Output(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), {}, {})
+        return Output(functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), {}, {})
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""
@@ -67,30 +67,26 @@ class LanguageModeling(Task):
         for batch in loader:
             targets = batch["tokens"][:, 1:]
             logits = model(batch["tokens"][:, :-1]).float()
-            nats.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
+            nats.append(functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
             tokens.append(targets.cpu())
         return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
 
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return bits.metrics(self.text, records)
+        return metrics.metrics(self.text, records)
 
     def floors(self, split: str) -> dict[str, float]:
         return cached_floors(self.text, split)
 
     def picture(self, records: dict[str, Tensor]) -> "Figure":
-        return bits.picture(records)
+        return metrics.picture(records)
 
     def examples(self, model: nn.Module, context: Context) -> str:
         """The beginnings of two validation documents, and how the model goes on."""
         assert isinstance(model, Transformer)
-        language_model = LanguageModel(model, self.text.tokenizer)
-        starts = self.text.bytes("validation")[:60], b"def "
-        seed = context.noise.initial_seed()
-        texts = [language_model.complete(start.decode(errors="ignore"), tokens=80, seed=seed) for start in starts]
-        return "\n----\n".join(texts)
+        return generate.continuations(model, self.text, self.config.context, context.noise.initial_seed())
 
     def portray(self, index: int) -> str:
-        return bits.beginning(self.text, index)
+        return metrics.beginning(self.text, index)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""

@@ -5,19 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from tokenizers import Tokenizer
-from torch import Tensor
 
-from .tasks.sudoku.notation import draw, keeps_the_rules, read
-from .engine.training.checkpoint import load_weights, weights_of
 from .config import Language, Recall
-from .data import END
-from .engine.training.device import choose_for_use
 from .engine.core.errors import Problem
+from .engine.text.generate import complete
+from .engine.training.trained import load_run
 from .model import FullModel
-from .engine.core.runs import find, load_config
-from .engine.training.seeding import generator
+from .presets import Config
+from .tasks.sudoku.notation import draw, keeps_the_rules, read
 
 
 class Solution(NamedTuple):
@@ -73,12 +69,10 @@ class LanguageModel:
 
         The same seed gives the same text; temperature 0 takes the likeliest token each time.
         """
-        end = self.tokenizer.token_to_id(END)
-        ids = [end, *self.tokenizer.encode(asked, add_special_tokens=False).ids]
-        new = generate(self.model, torch.tensor([ids]), tokens, temperature, seed)[0].tolist()
-        if end in new:
-            new = new[: new.index(end)]
-        return asked + str(self.tokenizer.decode(new))
+        context = self.model.config.length
+        return complete(
+            self.model, self.tokenizer, asked, context=context, tokens=tokens, temperature=temperature, seed=seed
+        )
 
 
 class Recaller:
@@ -105,47 +99,14 @@ class Recaller:
         return str(self.model(torch.tensor([ids], device=device)).logits[0, -1].argmax().item())
 
 
-@torch.no_grad()
-def generate(
-    model: FullModel, prompt: Int[Tensor, "B T"], tokens: int, temperature: float, seed: int
-) -> Int[Tensor, "B new"]:
-    """Sample `tokens` tokens after each prompt.
-
-    Where the positions are used up, generation goes on from the last half.
-    """
-    device = next(model.parameters()).device
-    noise = generator(device, seed)
-    length = model.config.length
-    model.eval()
-    states, pending = model.streams(), prompt[:, -length:].to(device)
-    text = pending
-    for _ in range(tokens):
-        if states[0].seen + pending.shape[1] > length:
-            states, pending = model.streams(), text[:, -max(1, length // 2) :]
-        logits = model(pending, states=states).logits[:, -1].float()
-        pending = sample(logits, temperature, noise)
-        text = torch.cat((text, pending), dim=1)
-    return text[:, text.shape[1] - tokens :].cpu()
-
-
-def sample(logits: Tensor, temperature: float, noise: torch.Generator) -> Int[Tensor, "B 1"]:
-    """One token for each row of logits (B, V)."""
-    if temperature == 0:
-        return logits.argmax(-1, keepdim=True)
-    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=noise)
-
-
 def load(run: str | Path | None = None) -> Solver | LanguageModel | Recaller:
     """The model of a finished run; of the latest where none is named.
 
     Raises:
         Problem: there is no such run, or it has not finished.
     """
-    folder = find(str(run) if run else None)
-    config = load_config(folder)
-    model = FullModel(config.model)
-    load_weights(model, weights_of(folder))
-    model = model.to(choose_for_use(config.train).torch_device).eval()
+    folder, config, model = load_run(run, Config)
+    assert isinstance(model, FullModel)
     match config.data:
         case Language():
             return LanguageModel(model, Tokenizer.from_file(str(folder / "tokenizer.json")))

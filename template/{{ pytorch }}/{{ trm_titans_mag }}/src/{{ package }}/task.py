@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .config import ModelConfig
+from .engine.task import Task
 from .model import FullModel, Recursion
 from .model.neural_memory import NeuralMemory
 from .model.titans_mag import decayed, flops
-from .engine.task import Task
 
 
 class Recursive(Task):

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import fast_downward
 import numpy as np
 
-from .engine.alfworld.game import Engine, translated
 from .engine.alfworld.environment import ROUNDS, Environment
-from .engine.core.errors import Problem
-from .engine.core.config_io import fingerprint
+from .engine.alfworld.game import Engine, translated
 from .engine.alfworld.households import LYING, STANDING
-from .protocol import Call, take
 from .engine.alfworld.tables import FITS
+from .engine.core.config_io import fingerprint
+from .engine.core.errors import Problem
+from .protocol import Call, take
 from .tasks import APPLIANCES, Task, game_of
 
 VAIN = 5

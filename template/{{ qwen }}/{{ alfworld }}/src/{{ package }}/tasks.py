@@ -15,10 +15,22 @@ from pathlib import Path
 
 import numpy as np
 
-from .engine.core.errors import Problem
-from .engine.core.config_io import fingerprint
 from .engine.alfworld.households import contents, furnished, written
-from .engine.alfworld.tables import ABILITIES, FITS, KINDS, Verb, furniture, lamps, rooms_for, rules, things, verb_of, wordings
+from .engine.alfworld.tables import (
+    ABILITIES,
+    FITS,
+    KINDS,
+    Verb,
+    furniture,
+    lamps,
+    rooms_for,
+    rules,
+    things,
+    verb_of,
+    wordings,
+)
+from .engine.core.config_io import fingerprint
+from .engine.core.errors import Problem
 
 BENCHMARK = frozenset({10, 219, 308, 424})
 """The floor plans of ALFWorld's `valid_unseen`, and so of AgentBench: nothing is made in them."""

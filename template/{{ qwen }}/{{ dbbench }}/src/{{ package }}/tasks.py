@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .engine.dbbench.database import Table
 from .engine.core.errors import Problem
+from .engine.dbbench.database import Table
 from .engine.dbbench.questions import CHANGES, KINDS, ask
 from .engine.dbbench.scoring import digest
 from .engine.dbbench.themes import sheet

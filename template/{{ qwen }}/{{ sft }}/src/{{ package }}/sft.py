@@ -20,22 +20,31 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from transformers.utils.logging import disable_progress_bar as disable_other_bars
 from trl import SFTConfig, SFTTrainer
 
-from .engine.models import merging
-from .engine.finetuning import checkpoints as saved
-from .engine.agent.rollout import play
-from .engine.models.loading import CHECKPOINTING, adapters, folder_of, load_model, load_tokenizer, precision, recompute, train_in_fp32
-from .engine.finetuning.callbacks import Finite, Play, Progress, Record, Stop
-from .engine.agent.chat_template import Example, encoded
 from .config import Config
-from .engine.finetuning.trajectories import Data, load
-from .engine.core.errors import Interrupted, Problem
-from .engine.memory.fit import at_once
+from .engine.agent.chat_template import Example, encoded
 from .engine.agent.generation import Transformers, Writing
-from .engine.core.signals import Signals
+from .engine.agent.rollout import play
+from .engine.core.errors import Interrupted, Problem
 from .engine.core.files import write_atomically
-from .engine.finetuning.label_mask import histogram, refuse, refuse_difference, shown, summary, unigram_floor
-from .tasks import generate
+from .engine.core.signals import Signals
 from .engine.core.tracking import Tracker, read
+from .engine.finetuning import checkpoints as saved
+from .engine.finetuning.callbacks import Finite, Play, Progress, Record, Stop
+from .engine.finetuning.label_mask import histogram, refuse, refuse_difference, shown, summary, unigram_floor
+from .engine.finetuning.trajectories import Data, load
+from .engine.memory.fit import at_once
+from .engine.models import merging
+from .engine.models.loading import (
+    CHECKPOINTING,
+    adapters,
+    folder_of,
+    load_model,
+    load_tokenizer,
+    precision,
+    recompute,
+    train_in_fp32,
+)
+from .tasks import generate
 
 CHECKPOINTS = "checkpoints"
 RECORD = "metrics.jsonl"

@@ -10,8 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..splits.splits import locked
 from ..core.files import write_atomically
+from ..splits.splits import locked
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation

@@ -15,9 +15,7 @@ from .contents import SECTIONS, WRITERS
 from .figures import curves
 
 
-def evaluate_finally(
-    run: Path, measure: Callable[[], dict[str, Result]], again: bool
-) -> tuple[dict[str, Any], bool]:
+def evaluate_finally(run: Path, measure: Callable[[], dict[str, Result]], again: bool) -> tuple[dict[str, Any], bool]:
     """The ledger's entry for a run's weights on the sealed test split, and whether the split was opened for it now.
 
     `measure` evaluates the run on that split, and is called where it has to be opened.
@@ -40,8 +38,8 @@ def evaluate_finally(
     return ledger.final(identity, measured, again)
 
 
-def write(evaluation: Evaluation) -> dict[str, Any]:
-    """Write report/ into the run and return what results.json holds."""
+def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Write report/ into the run and return what results.json holds: `further` sections too."""
     folder = evaluation.run / "report"
     folder.mkdir(exist_ok=True)
     history = evaluation.history
@@ -51,6 +49,7 @@ def write(evaluation: Evaluation) -> dict[str, Any]:
         "steps": history[-1]["step"],
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
         **{name: section(evaluation) for name, section in SECTIONS.items()},
+        **(further or {}),
         "validation": {
             "leakage": evaluation.leakage(),
             "sealed_test_uses": ledger.uses(evaluation.environment["data"]),

@@ -1,13 +1,14 @@
 """The command `check`."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 from tyro.conf import arg
 
 from ...presets import PRESETS, Config
 from ..core.errors import Problem
-from .common import Preset
+from .common import Preset, allowed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +20,18 @@ class Check:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
-        from ..training.sanity import run
+        from ..profiling import budgets
         from ..training.device import choose
+        from ..training.sanity import run
         from ..training.seeding import be_deterministic
 
         be_deterministic()
-        failed = 0
-        for finding in run(self.config, choose(self.config.train.device, "fp32")):
+        train, failed = self.config.train, 0
+        findings = chain(
+            run(self.config, choose(train.device, "fp32")),
+            budgets.check(PRESETS["full"](), allowed(), choose(train.device, train.precision)),
+        )
+        for finding in findings:
             print(f"{'ok' if finding.passed else 'FAILED':8}{finding.name:28}{finding.what}", flush=True)
             failed += not finding.passed
         if failed:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tyro.conf import Positional
 
 from ..core.errors import Problem
+from .common import opened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +21,17 @@ class Evaluate:
 
     def __call__(self) -> None:
         from ..evaluation.evaluation import Evaluation
-        from ..statistics.metrics import Result, show
         from ..report.results import evaluate_finally
-        from ..core.runs import find
+        from ..splits.seal import SEALED
+        from ..statistics.metrics import Result, show
 
         if self.again and not self.final:
             raise Problem("--again goes with --final: the validation split may be looked at as often as you like")
+        run, config = opened(self.run)
+        task = config.task()
         if not self.final:
-            show(Evaluation(find(self.run)).results)
+            show(Evaluation(run, config, task).results)
             return
-        entry, new = evaluate_finally(find(self.run), self.again)
+        entry, new = evaluate_finally(run, lambda: Evaluation(run, config, task, SEALED).results, self.again)
         print(f"{entry['run']} on the test split, {'now' if new else 'as it was'} recorded at {entry['time']}\n")
         show({name: Result.of(values) for name, values in entry["results"].items()})

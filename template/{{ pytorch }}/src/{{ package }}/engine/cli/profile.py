@@ -18,8 +18,8 @@ class Profile:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
-        from ..training.device import choose
         from ..profiling.profile import run
+        from ..training.device import choose
         from ..training.seeding import be_deterministic
 
         be_deterministic()

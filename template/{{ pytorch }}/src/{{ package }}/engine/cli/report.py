@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
-from .common import opened
+from .common import opened, report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,17 +16,14 @@ class Report:
     """The run folder; the latest where none is named."""
     json: bool = False
     """Print results.json."""
-    with_tests: bool = False
-    """Run the project's tests too, and fill in what depends on them."""
 
     def __call__(self) -> None:
         from ..evaluation.evaluation import Evaluation
         from ..statistics.metrics import show
-        from ..report.results import write
-        from ..core.runs import find
 
-        evaluation = Evaluation(find(self.run))
-        results = write(evaluation, self.with_tests)
+        run, config = opened(self.run)
+        evaluation = Evaluation(run, config, config.task())
+        results = report(evaluation)
         if self.json:
             print(json.dumps(results, indent=2))
         else:

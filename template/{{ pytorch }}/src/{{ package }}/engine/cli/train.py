@@ -9,7 +9,7 @@ from tyro.conf import arg
 
 from ...presets import Config
 from ..core.errors import Problem
-from .common import Preset
+from .common import Preset, report
 
 if TYPE_CHECKING:
     from ..experiments.seeds import Series
@@ -26,6 +26,8 @@ class Train:
     """Go on with the latest run, bit for bit, from its last checkpoint."""
     run: str | None = None
     """With --resume: go on with this run folder instead."""
+    init: str | None = None
+    """Start a new run from the weights of this finished one, instead of from random weights."""
     seeds: int = 1
     """Train so many times, with this seed and those after it, and report the spread. --resume goes on with them all."""
     config: Annotated[Config, arg(name="")]
@@ -33,20 +35,22 @@ class Train:
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise Problem(f"--seeds {self.seeds} must be at least 1")
+        if self.resume and self.init:
+            raise Problem("--init goes with a new run: a resumed one keeps the weights that it started from")
         if self.resume and self.seeds != 1:
             raise Problem("--seeds goes with a new training: --resume goes on with all seeds of the one that stopped")
 
     def __call__(self) -> None:
-        from ..experiments import seeds as series
-        from ..training.parallel import world
         from ..core.runs import find
+        from ..experiments import seeds
+        from ..training.parallel import world
 
         with world(self.config.train.device) as processes:
-            begun = series.of(find(self.run)) if self.resume else None
+            begun = seeds.of(find(self.run)) if self.resume else None
             if begun is None and self.seeds == 1:
                 train(self, processes)
             else:
-                train_several(self, processes, begun or series.new(self.config, self.seeds))
+                train_several(self, processes, begun or seeds.new(self.config, self.seeds))
 
 
 def train_several(command: Train, world: "World", series: "Series") -> None:
@@ -60,7 +64,9 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
         if world.first:
             print(f"\nseed {seed} of {series.seeds.start} to {series.seeds.stop - 1}", file=sys.stderr)
         config = replace(command.config, seed=seed)
-        train(replace(command, config=config, resume=run is not None, run=run and str(run)), world, series)
+        resumed = run is not None
+        init = None if resumed else command.init
+        train(replace(command, config=config, resume=resumed, run=run and str(run), init=init), world, series)
         # A model lies in reference cycles, and the next one needs its memory.
         gc.collect()
     if world.first:
@@ -73,21 +79,22 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
 def train(command: Train, world: "World", series: "Series | None" = None) -> None:
     """Open a run, train it to its end, and report."""
     from ..core.runs import find
+    from ..training.session import opened, start_from
     from ..training.trainer import Trainer
-    from ..training.session import opened
 
     config = command.config
+    task = config.task()
     run = find(command.run) if command.resume else None
-    with opened(config, run, world, also=series.as_dict() if series else None) as parts:
+    also = (series.as_dict() if series else {}) | (start_from(find(command.init), config, task) if command.init else {})
+    with opened(config, task, run, world, also=also) as parts:
         Trainer(*parts).fit(asdict(config))
         if world.first:
             from ..evaluation.evaluation import Evaluation
             from ..statistics.metrics import show
-            from ..report.results import write
 
             print("measuring the whole validation split and its floors", file=sys.stderr)
-            evaluation = Evaluation(parts.run)
-            write(evaluation)
+            evaluation = Evaluation(parts.run, config, task)
+            report(evaluation)
             print(f"\n{evaluation.examples}\n")
             show(evaluation.results)
             print(f"\nrun: {parts.run}\nreport: {parts.run / 'report'}")

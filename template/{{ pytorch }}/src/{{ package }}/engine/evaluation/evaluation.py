@@ -1,4 +1,4 @@
-"""A model, measured on a split."""
+"""A finished run, measured on a split."""
 
 from dataclasses import asdict
 from functools import cached_property
@@ -7,35 +7,29 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.progress import track
-from torch import Tensor, nn
 
+from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.runs import load_environment
+from ..core.tracking import read
+from ..statistics.metrics import summarise
+from ..task import Config, Context, Task
 from ..training.checkpoint import load_weights, weights_of
 from ..training.device import choose_for_use
-from ..core.errors import Problem
-from ..core.config_io import fingerprint
-from ..statistics.metrics import Metric, summarise
-from ..core.runs import load_config, load_environment
-from ..task import Context, Task
-from ..training.dataloader import EvaluationBatches
 from ..training.seeding import generator, key
-from ..core.tracking import read
-
-__all__ = ["Evaluation", "Metric", "hash_of_weights", "measure"]
+from ..training.validation import measure
 
 
 class Evaluation:
     """A finished run, measured on a split."""
 
-    def __init__(self, run: Path, split: str = "validation") -> None:
-        self.run, self.config = run, load_config(run)
+    def __init__(self, run: Path, config: Config, task: Task, split: str = "validation") -> None:
+        self.run, self.config, self.task = run, config, task
         weights = weights_of(run)
         self.environment = load_environment(run)
         self.device = choose_for_use(self.config.train)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        self.task: Task = self.config.task()
         if self.task.data_hash() != self.environment["data"]:
             raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
         self.model = self.task.model().to(self.device.torch_device)

@@ -5,8 +5,6 @@ seen, so `--resume` needs nothing else to go on with what is left after a kill a
 """
 
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import runs
-from ...presets import Config
 from ..core.errors import Problem
-from ..statistics.metrics import ANYWHERE, SHARE, Limits, Result, floor_rows
 from ..core.files import write_atomically
+from ..statistics.metrics import ANYWHERE, SHARE, Result, floor_rows, t_interval
+from ..task import Config
 
 RESULTS = Path("report", "results.json")
 
@@ -56,7 +54,7 @@ class Series:
     def member(self, seed: int) -> tuple[Path | None, bool]:
         """The run with this seed, if it was begun, and whether it was finished and reported."""
         for file in sorted(runs.RUNS.glob("[0-9]*/environment.json")):
-            if of(file.parent) == self and runs.load_config(file.parent).seed == seed:
+            if of(file.parent) == self and seed_of(file.parent) == seed:
                 return file.parent, (file.parent / RESULTS).is_file()
         return None, False
 
@@ -83,6 +81,12 @@ class Series:
 def new(config: Config, count: int) -> Series:
     """The series that begins with this configuration."""
     return Series(runs.unused(runs.RUNS, config.preset).name, range(config.seed, config.seed + count))
+
+
+def seed_of(run: Path) -> int:
+    """The seed that a run was started with."""
+    seed: int = json.loads((run / "config.json").read_text(encoding="utf-8"))["seed"]
+    return seed
 
 
 def of(run: Path) -> Series | None:

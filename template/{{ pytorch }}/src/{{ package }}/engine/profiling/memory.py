@@ -1,30 +1,27 @@
 """How much memory a training step takes, measured on tensors that have no values, as storages.py says."""
 
 from contextlib import nullcontext
-from functools import cache
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ...presets import Config
 from ..core.batch import Batch
-from ..task import Context
-from ..training.seeding import generator
 from ..core.memory_tracker import Tracker, allocate
+from ..task import Config, Context
+from ..training.seeding import generator
 
 
 class WithoutScores(TorchFunctionMode):
     """Attention as on a GPU, whose kernels never hold all scores; the CPU's do where there is dropout."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        changed = {"dropout_p": 0.0} if func is F.scaled_dot_product_attention else {}
+        changed = {"dropout_p": 0.0} if func is functional.scaled_dot_product_attention else {}
         return func(*args, **(kwargs or {}) | changed)
 
 
-@cache
 def step_bytes(config: Config, *, bf16: bool) -> int:
     """What one micro-batch of a training holds at most: weights, AdamW's two moments, gradients, activations."""
     task, device = config.task(), torch.device("cpu")

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
-from . import trace as tracing
-from ..training.sanity import count_parameters
-from ...presets import Config
-from ..training.device import Device, compiles, describe
-from ..core.runs import unused
-from .step_timing import MEMORY, Arithmetic, Compiled, Probe, Timing, Training, arithmetic, compiled, forward, training
 from ..core.files import write_atomically
-from .trace import Operator
+from ..core.runs import unused
+from ..task import Config
+from ..training.device import Device, compiles, describe
+from ..training.progress import measuring
+from ..training.timing import count_parameters
+from . import trace
 from .bottleneck import Figures, Verdict, fixed_share, judge
+from .step_timing import MEMORY, Arithmetic, Compiled, Probe, Timing, Training, arithmetic, compiled, forward, training
+from .trace import Operator
 
 PROFILES = Path("profiles")
 SHOWN = 10
@@ -71,15 +71,15 @@ def run(config: Config, device: Device) -> Iterator[str]:
 def measure(config: Config, device: Device, folder: Path) -> Profile:
     """All figures; the trace and the memory snapshot are written into `folder`."""
     with closing(Probe(config.task(), config.train, config.seed, device)) as probe:
-        say("the forward pass")
+        measuring("the forward pass")
         passes = {examples: forward(probe, examples) for examples in sorted({1, config.train.micro_batch})}
-        say("training steps")
+        measuring("training steps")
         eager = training(probe, probe.model)
         network, comparison = compare(probe, config.train.compile)
         used = comparison.training if isinstance(comparison, Compiled) else eager
-        say("the device's limit: products of large matrices")
+        measuring("the device's limit: products of large matrices")
         reached = arithmetic(probe, passes[config.train.micro_batch], used.timing)
-        say("operators and memory")
+        measuring("operators and memory")
         events, operators = watch(probe, network, folder)
     figures = conclude(config, device, passes, used, network is not probe.model, reached, events, operators)
     return Profile(
@@ -103,7 +103,7 @@ def compare(probe: Probe, wish: str) -> tuple[Any, Compiled | str]:
     """The model as `train` calls it, and what a training step of it takes compiled, or why there is no figure."""
     if not compiles(probe.device, wish):
         return probe.model, "not compared: --train.compile on does it, in a minute or more"
-    say("training steps, compiled")
+    measuring("training steps, compiled")
     network = torch.compile(probe.model)
     measured = compiled(probe, network)
     return (network if isinstance(measured, Compiled) else probe.model), measured
@@ -128,29 +128,24 @@ def conclude(
         workers=config.train.workers,
         micro_batch=micro_batch,
         data_share=used.data_share,
-        busy=tracing.kernel_ms(events) / used.timing.p50_ms if cuda else None,
-        synchronisations=tracing.synchronisations(events) if cuda else None,
+        busy=trace.kernel_ms(events) / used.timing.p50_ms if cuda else None,
+        synchronisations=trace.synchronisations(events) if cuda else None,
         fixed_share=fixed_share(passes[1].p50_ms, passes[micro_batch].p50_ms, micro_batch),
         utilisation=reached.training_utilisation,
         # On MPS, the profiler sees what the host does and not what the GPU does.
-        arithmetic_share=None if device.type == "mps" else tracing.arithmetic_share(operators),
+        arithmetic_share=None if device.type == "mps" else trace.arithmetic_share(operators),
     )
-
-
-def say(what: str) -> None:
-    """Tell what is being measured. A line, not a bar: drawing one would take time from what is measured."""
-    Console(stderr=True).print(f"measuring {what}", style="dim", highlight=False)
 
 
 def watch(probe: Probe, network: Any, folder: Path) -> tuple[Any, list[Operator]]:
     """Record a few steps, and write the trace and the snapshot: the profiler's sums, and the operators in them."""
-    profiler = tracing.trace(probe, network)
+    profiler = trace.record(probe, network)
     folder.mkdir(parents=True)
     profiler.export_chrome_trace(str(folder / "trace.json.gz"))
     if probe.device.type == "cuda":
-        tracing.memory_snapshot(probe, network, folder / "memory.pickle")
+        trace.memory_snapshot(probe, network, folder / "memory.pickle")
     events = profiler.key_averages()
-    return events, tracing.operators(events, probe.device.type == "cuda")
+    return events, trace.operators(events, probe.device.type == "cuda")
 
 
 def page(profile: Profile) -> Iterator[str]:

@@ -18,14 +18,13 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..training.sanity import forward_times, take
-from ..training.checkpoint import Identity
-from ..training.device import Device
-from ..training.timing import timings
-from ..training.parallel import World
 from ..core.batch import Batch
 from ..task import Context, Output, Task
+from ..training.checkpoint import Identity
 from ..training.config import TrainConfig
+from ..training.device import Device
+from ..training.parallel import World
+from ..training.timing import forward_times, take, timings
 from ..training.trainer import Trainer
 
 ENDLESS = 10**9

@@ -33,7 +33,7 @@ class Operator:
     calls: float
 
 
-def trace(probe: Probe, network: Any) -> profile:
+def record(probe: Probe, network: Any) -> profile:
     """Record a few training steps of a network that is warm, with the phases data, forward, backward and optimizer."""
     # Otherwise its library announces on stderr when it starts and stops.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")

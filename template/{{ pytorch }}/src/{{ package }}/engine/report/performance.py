@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..training.sanity import count_parameters, latency_ms
 from ..training.device import describe
+from ..training.timing import count_parameters, latency_ms
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dedup import Pair
-from ..core.errors import Problem
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from .dedup import Pair
 from .seal import opened
 from .splits import SPLITS
 

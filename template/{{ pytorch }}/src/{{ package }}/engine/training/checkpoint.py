@@ -10,7 +10,6 @@ has a predecessor.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,10 +23,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from ..core.errors import Problem
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.files import replace, sync, write_atomically
 from .process_group import Processes
-from ..core.files import replace, write_atomically
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..core.errors import Problem
 from ..core.config_io import differences, fingerprint, from_json, to_json
+from ..core.errors import Problem
 
 __all__ = ["TrainConfig", "differences", "fingerprint", "from_json", "to_json"]
 

@@ -73,3 +73,8 @@ class Display:
             print(line, file=sys.stderr, flush=True)
         else:
             self.console.print(line, highlight=False, markup=False)
+
+
+def measuring(what: str) -> None:
+    """Tell what is being measured. A line, not a bar: drawing one would take time from what is measured."""
+    Console(stderr=True).print(f"measuring {what}", style="dim", highlight=False)

@@ -5,7 +5,6 @@ Each check returns what it found, and raises AssertionError with how far off it 
 
 import copy
 import math
-import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,14 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ... import budgets
-from ...presets import PRESETS, Config
-from .device import Device, choose
-from .timing import timings
-from ..profiling.memory import step_bytes
 from ..core.batch import Batch
-from ..task import Context, Task
+from ..task import Config, Context, Task
+from .device import Device
 from .seeding import generator, key, reseed
+from .timing import take
 
 EXAMPLES = 4
 
@@ -72,18 +68,6 @@ def run(config: Config, device: Device) -> Iterator[Finding]:
         yield Finding("architecture", False, str(error))
     else:
         yield from (Finding(name, True, what) for name, what in found.items())
-    yield from check_budgets(choose(device.type, config.train.precision))
-
-
-def take(task: Task, count: int, device: Device) -> Batch:
-    """The first training examples, on the device."""
-    import numpy as np
-
-    examples = task.data("train")
-    indices = np.arange(min(count, len(examples)))
-    return {
-        name: value.to(device.torch_device) for name, value in examples.batch(indices, np.random.default_rng(0)).items()
-    }
 
 
 def attempt(name: str, check: Callable[[Subject], str], subject: Subject) -> Finding:
@@ -213,87 +197,3 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
     "derivative in float64": derivative,
     "determinism": deterministic,
 }
-
-
-def check_budgets(device: Device) -> Iterator[Finding]:
-    """The preset `full` against its budgets; without a GPU, memory is estimated and latency is left out."""
-    config = PRESETS["full"]()
-    with torch.device("meta"):
-        model = config.task().model()
-    yield parameters(model)
-    if device.type == "cuda":
-        yield from measured_budgets(config, device)
-    else:
-        yield estimated_memory(config)
-
-
-def parameters(model: nn.Module) -> Finding:
-    """The number of trainable parameters, within 5 % of its budget."""
-    count, budget = count_parameters(model), budgets.PARAMETERS
-    off = count / budget - 1
-    what = f"full has {count:,}, {abs(off):.1%} {'above' if off > 0 else 'below'} {budget:,.0f}"
-    if abs(off) <= 0.05:
-        return Finding("parameter budget", True, what)
-    return Finding("parameter budget", False, f"{what}: change the model's sizes in full() of config.py, or budgets.py")
-
-
-def count_parameters(model: nn.Module) -> int:
-    """How many numbers are trained."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def estimated_memory(config: Config) -> Finding:
-    """Memory of one training micro-batch on a GPU, from shapes alone."""
-    return memory_budget(step_bytes(config, bf16=config.train.precision != "fp32"), "estimated for")
-
-
-def memory_budget(found: int, how: str) -> Finding:
-    """Bytes of a training step, beside their budget."""
-    what = f"{found / 1e9:.2f} GB {how} a training step, {budgets.VRAM_GB} GB allowed"
-    mend = ": lower micro_batch or turn on activation_checkpointing in full() of config.py"
-    fits = found <= 1e9 * budgets.VRAM_GB
-    return Finding("memory budget", fits, what if fits else what + mend)
-
-
-def measured_budgets(config: Config, device: Device) -> Iterator[Finding]:
-    """Peak memory of one training micro-batch with its optimizer step, and latency of one example."""
-    task = config.task()
-    model = task.model().to(device.torch_device)
-    optimizer = torch.optim.AdamW(task.groups(model), lr=1e-4, fused=True)
-    subject = Subject(task, model, take(task, config.train.micro_batch, device), config.seed)
-    torch.cuda.reset_peak_memory_stats()
-    for _ in range(2):
-        with device.autocast():
-            subject.loss(model, subject.batch).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    yield memory_budget(torch.cuda.max_memory_allocated(), "for")
-    milliseconds = latency_ms(task, model, device)
-    what = f"{milliseconds:.1f} ms for one example, {budgets.LATENCY_MS} ms allowed"
-    fits = milliseconds <= budgets.LATENCY_MS
-    yield Finding("latency budget", fits, what if fits else what + ": change the model's sizes in full() of config.py")
-
-
-def latency_ms(task: Task, model: nn.Module, device: Device, repeats: int = 20) -> float:
-    """Median time of a forward pass of one example, in milliseconds."""
-    times = forward_times(task, model, take(task, 1, device), device, seconds=0.0, fewest=repeats)
-    return 1000 * statistics.median(times)
-
-
-@torch.no_grad()
-def forward_times(
-    task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
-) -> list[float]:
-    """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
-    carry = task.start(len(next(iter(batch.values()))), device.torch_device)
-    context = Context(0, generator(device.torch_device, 0))
-
-    def once() -> None:
-        with device.autocast():
-            task.loss(model, batch, carry, context)
-
-    training = model.training
-    model.eval()
-    times = timings(once, device, seconds=seconds, fewest=fewest)
-    model.train(training)
-    return times

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 
-
 def key(*parts: int | str) -> int:
     """A 63-bit seed from any parts."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "big") >> 1

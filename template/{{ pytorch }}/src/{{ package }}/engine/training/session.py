@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .checkpoint import Identity
-from ...presets import Config
+from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.runs import RUNS, create, describe_environment, exclusive, find, load_config, load_environment
+from ..splits.leakage import refuse
+from ..task import Config, Task
+from .checkpoint import Identity, weights_of
+from .config import TrainConfig
 from .device import Device, choose, describe
 from .parallel import World
-from ..core.errors import Problem
-from ..core.config_io import fingerprint
-from ..splits.leakage import refuse
-from ..core.runs import RUNS, create, describe_environment, exclusive, load_environment
-from ..task import Task
 from .seeding import be_deterministic
-from .config import TrainConfig
 
 
 class Opened(NamedTuple):
@@ -31,13 +30,22 @@ class Opened(NamedTuple):
     identity: Identity
     device: Device
     world: World
+    init: Path | None
+    """The weights to start from; None where they are random."""
 
 
 @contextmanager
 def opened(
-    config: Config, run: Path | None, world: World, parent: Path = RUNS, also: dict[str, Any] | None = None
+    config: Config,
+    task: Task,
+    run: Path | None,
+    world: World,
+    parent: Path = RUNS,
+    also: dict[str, Any] | None = None,
 ) -> Iterator[Opened]:
     """Hold a run's lock while it is trained; where `run` is None, a new one in `parent`, whose environment has `also`.
+
+    `also` may name in `init` what the run starts from, as `start_from` gives it.
 
     Raises:
         Problem: the splits share examples, another training has the run, or it cannot be gone on with here.
@@ -45,7 +53,6 @@ def opened(
     be_deterministic()
     device = choose(config.train.device, config.train.precision)
     with world.first_goes_first():
-        task = config.task()
         data = task.data_hash()
         if world.first:
             refuse(task.leakage())
@@ -59,7 +66,39 @@ def opened(
             task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
         identity = Identity(fingerprint(run / "config.json"), data)
-        yield Opened(task, config.train, config.seed, run, identity, device, world)
+        yield Opened(task, config.train, config.seed, run, identity, device, world, initial_weights(run))
+
+
+def start_from(run: Path, config: Config, task: Task) -> dict[str, Any]:
+    """What the environment of a new run of `config` says of a finished run whose weights it starts from.
+
+    Raises:
+        Problem: that run has not finished, or was trained on what the new one holds out.
+    """
+    task.check_start(load_config(run, type(config)))
+    if load_environment(run)["data"] != task.data_hash():
+        print(
+            f"warning: {run} was trained on other data: it may have seen examples that are held out now",
+            file=sys.stderr,
+        )
+    return {"init": {"run": run.as_posix(), "weights": fingerprint(weights_of(run))}}
+
+
+def initial_weights(run: Path) -> Path | None:
+    """The weights that a run starts from; None where they are random.
+
+    Raises:
+        Problem: they are no longer what they were.
+    """
+    start = load_environment(run).get("init")
+    if start is None:
+        return None
+    weights = weights_of(find(start["run"]))
+    if fingerprint(weights) != start["weights"]:
+        raise Problem(
+            f"{start['run']} no longer holds the weights that {run} started from: restore them, or start a new run"
+        )
+    return weights
 
 
 def machine(device: Device, world: World) -> dict[str, Any]:

@@ -1,11 +1,17 @@
-"""How long something takes on a device."""
+"""How long something takes on a device, and how large a model is."""
 
+import statistics
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from torch import nn
 
+from ..core.batch import Batch
+from ..task import Context, Task
 from .device import Device
+from .seeding import generator
 
 WARM_UP = 3
 """Calls before the clock counts: the first ones allocate memory and choose kernels."""
@@ -35,4 +41,43 @@ def timings(action: Callable[[], object], device: Device, *, seconds: float, few
         action()
         wait(device)
         times.append(time.perf_counter() - started)
+    return times
+
+
+def take(task: Task, count: int, device: Device) -> Batch:
+    """The first training examples, on the device."""
+    examples = task.data("train")
+    indices = np.arange(min(count, len(examples)))
+    return {
+        name: value.to(device.torch_device) for name, value in examples.batch(indices, np.random.default_rng(0)).items()
+    }
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def latency_ms(task: Task, model: nn.Module, device: Device, repeats: int = 20) -> float:
+    """Median time of a forward pass of one example, in milliseconds."""
+    times = forward_times(task, model, take(task, 1, device), device, seconds=0.0, fewest=repeats)
+    return 1000 * statistics.median(times)
+
+
+@torch.no_grad()
+def forward_times(
+    task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
+) -> list[float]:
+    """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
+    carry = task.start(len(next(iter(batch.values()))), device.torch_device)
+    context = Context(0, generator(device.torch_device, 0))
+
+    def once() -> None:
+        with device.autocast():
+            task.loss(model, batch, carry, context)
+
+    training = model.training
+    model.eval()
+    times = timings(once, device, seconds=seconds, fewest=fewest)
+    model.train(training)
     return times

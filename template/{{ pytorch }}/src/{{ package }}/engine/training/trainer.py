@@ -22,20 +22,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import MODEL, Identity, Trained, save_weights, saving
-from .device import Device, compiles
-from .progress import Display
-from .parallel import World
-from ..core.errors import Diverged, Interrupted, Problem
-from .validation import measure
 from ..core.batch import Batch
-from ..task import Context, Output, Task
-from .dataloader import TrainingBatches
-from .seeding import generator, key, reseed
-from .config import TrainConfig
+from ..core.errors import Diverged, Interrupted, Problem
 from ..core.signals import Signals
-from .checkpoint_storage import Checkpoints
 from ..core.tracking import Tracker
+from ..task import Context, Output, Task
+from .checkpoint import MODEL, Identity, Trained, load_weights, save_weights, saving
+from .checkpoint_storage import Checkpoints
+from .config import TrainConfig
+from .dataloader import TrainingBatches
+from .device import Device, compiles
+from .parallel import World
+from .progress import Display
+from .seeding import generator, key, reseed
+from .validation import measure
 
 
 @dataclass
@@ -71,7 +71,15 @@ class Trainer:
     """Trains the model of a task into a run folder."""
 
     def __init__(
-        self, task: Task, config: TrainConfig, seed: int, run: Path, identity: Identity, device: Device, world: World
+        self,
+        task: Task,
+        config: TrainConfig,
+        seed: int,
+        run: Path,
+        identity: Identity,
+        device: Device,
+        world: World,
+        init: Path | None = None,
     ) -> None:
         if config.micro_batches % world.size:
             raise Problem(
@@ -88,7 +96,8 @@ class Trainer:
         self.micro_batches = config.micro_batches // world.size
         reseed(key(seed, "initialisation"))
         self.model = task.model()
-        task.initialise(self.model)
+        if init:
+            load_weights(self.model, init)
         self.averaged = world.average(self.model, config.ema, device.torch_device) if config.ema else None
         self.wrapped = world.wrap(self.model, device.torch_device)
         self.optimizer = torch.optim.AdamW(

@@ -27,7 +27,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ..config import ModelConfig
 
@@ -75,14 +75,14 @@ def information(
     """Each example's part in H(mean p) - mean H(p_b), in nats: S_{n-1} KL(lambda_n || m_n)."""
     halts = q.sigmoid()
     cross = -halts * marginal.log() - (1 - halts) * (-marginal).log1p()
-    entropy = F.softplus(q) - halts * q
+    entropy = functional.softplus(q) - halts * q
     return survival * (cross - entropy)
 
 
 def halting_distribution(q: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
     """p: the probability of halting at each step; the last takes what is left."""
-    halts = F.pad(q.double().sigmoid()[:, :-1], (0, 1), value=1.0)
-    before = F.pad((1 - halts).cumprod(1)[:, :-1], (1, 0), value=1.0)
+    halts = functional.pad(q.double().sigmoid()[:, :-1], (0, 1), value=1.0)
+    before = functional.pad((1 - halts).cumprod(1)[:, :-1], (1, 0), value=1.0)
     return halts * before
 
 

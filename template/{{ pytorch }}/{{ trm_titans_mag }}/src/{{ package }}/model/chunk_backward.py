@@ -24,7 +24,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .chunk_forward import Decays, Gradients, Mixing, Normed, Reading, Recall, Tokens, Weights, through_gelu, through_norm
+from .chunk_forward import (
+    Decays,
+    Gradients,
+    Mixing,
+    Normed,
+    Reading,
+    Recall,
+    Tokens,
+    Weights,
+    through_gelu,
+    through_norm,
+)
 
 
 class Sums(NamedTuple):

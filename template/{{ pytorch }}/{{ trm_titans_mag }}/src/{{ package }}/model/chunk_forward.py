@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 EPSILON = 1e-5
 """Added to the variance in the memory's norm."""
@@ -133,7 +133,7 @@ def through_gelu(grad: Float[Tensor, "G T E"], a: Float[Tensor, "G T E"]) -> Flo
 
 def read(memory: Weights, x_GTC: Float[Tensor, "G T C"]) -> Float[Tensor, "G T C"]:
     """M(x), the same M for all tokens."""
-    hidden_GTE = F.gelu(x_GTC @ memory.up.mT)
+    hidden_GTE = functional.gelu(x_GTC @ memory.up.mT)
     return x_GTC + memory.scale * norm(hidden_GTE @ memory.down.mT).normed
 
 
@@ -142,7 +142,7 @@ def gradients(
 ) -> tuple[Gradients, Recall, Normed]:
     """Each token's gradient of its loss (12) at the memory, by the chain rule from the output back."""
     a_GTE = torch.bmm(k_GTC, memory.up.mT)
-    hidden_GTE = F.gelu(a_GTE)
+    hidden_GTE = functional.gelu(a_GTE)
     at = norm(torch.bmm(hidden_GTE, memory.down.mT))
     error_GTC = torch.addcmul(k_GTC - v_GTC, memory.scale, at.normed).mul_(2 / k_GTC.shape[-1])
     down_GTC = through_norm(error_GTC * memory.scale, at)
@@ -155,7 +155,7 @@ def gradients(
 def left(log: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The factor with that logarithm, 0 where it vanishes."""
     # The exponential of -inf takes six times as long as that of a number that does not vanish.
-    return F.threshold(log.clamp(min=VANISHING).exp(), 1.1 * math.exp(VANISHING), 0.0)
+    return functional.threshold(log.clamp(min=VANISHING).exp(), 1.1 * math.exp(VANISHING), 0.0)
 
 
 def decay(log_GT: Float[Tensor, "G T"], rows: int) -> Float[Tensor, "G R T"]:
@@ -213,7 +213,7 @@ def read_each(
     q_GTC, alike_GTT = tokens.q, torch.bmm(tokens.q, tokens.k.mT)
     a_GTE = torch.baddbmm(torch.bmm(mix.kept * q_GTC, memory.up.mT), mix.carried * q_GTC, surprise.up.mT)
     a_GTE = torch.baddbmm(a_GTE, mix.written * alike_GTT, u.up)
-    hidden_GTE = F.gelu(a_GTE)
+    hidden_GTE = functional.gelu(a_GTE)
     memory_GTC, surprise_GTC, tokens_GTT = (torch.bmm(hidden_GTE, x.mT) for x in (memory.down, surprise.down, u.hidden))
     z_GTC = (mix.kept * memory_GTC).addcmul_(mix.carried, surprise_GTC)
     at = norm(torch.baddbmm(z_GTC, mix.written * tokens_GTT, u.down))

@@ -14,7 +14,7 @@ Tensors in, tensors out: no optimizer, loader, device or loop is known here.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -90,6 +90,11 @@ class FullModel(nn.Module):
     def streams(self) -> list[State]:
         """What each call of the backbone has to remember, at the beginning of a stream."""
         return [State.empty(self.config.layers) for _ in range(self.recursion.calls)]
+
+    def stream(self) -> Callable[[Tensor], Tensor]:
+        """A function from the next tokens (B, T) to the logits (B, V) after the last, which remembers the others."""
+        states = self.streams()
+        return lambda tokens: self(tokens, states=states).logits[:, -1]
 
 
 def parameters(config: ModelConfig) -> int:

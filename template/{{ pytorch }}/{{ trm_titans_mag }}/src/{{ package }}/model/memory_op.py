@@ -9,8 +9,29 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .chunk_backward import nothing, through_gradients, through_last_memory, through_last_surprise, through_mixing, through_reading
-from .chunk_forward import Decays, Gradients, Mixing, Normed, Reading, Recall, Tokens, Weights, gradients, last_memory, last_surprise, mixing, read_each
+from .chunk_backward import (
+    nothing,
+    through_gradients,
+    through_last_memory,
+    through_last_surprise,
+    through_mixing,
+    through_reading,
+)
+from .chunk_forward import (
+    Decays,
+    Gradients,
+    Mixing,
+    Normed,
+    Reading,
+    Recall,
+    Tokens,
+    Weights,
+    gradients,
+    last_memory,
+    last_surprise,
+    mixing,
+    read_each,
+)
 
 GIVEN = (Weights, Weights, Tokens)
 """Memory, surprise and tokens; the weights at which the chunk began follow where those are others than the memory."""

@@ -31,11 +31,11 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ..config import ModelConfig
-from .chunk_forward import Tokens, Weights, read
 from .causal_conv import convolved
+from .chunk_forward import Tokens, Weights, read
 from .memory_op import work
 
 STEP = 2.0
@@ -133,12 +133,12 @@ class NeuralMemory(nn.Module):
         taps, length = len(self.convolution), x.shape[1]
         before = taps - 1 if self.causal else taps // 2
         earlier = projected.new_zeros(len(x), before, projected.shape[2]) if state is None else state.tail
-        padded = F.pad(torch.cat((earlier, projected), dim=1), (0, 0, 0, taps - 1 - before))
-        q, k, v = (self.split(part) for part in F.silu(convolved(padded, self.convolution)).chunk(3, dim=-1))
+        padded = functional.pad(torch.cat((earlier, projected), dim=1), (0, 0, 0, taps - 1 - before))
+        q, k, v = (self.split(part) for part in functional.silu(convolved(padded, self.convolution)).chunk(3, dim=-1))
         theta, eta, alpha = (part.transpose(1, 2).flatten(0, 1) for part in self.rates(x).chunk(3, dim=-1))
         step = STEP / self.chunk * torch.sigmoid(theta) * torch.sigmoid(-eta)
-        rates = step, F.logsigmoid(eta), F.logsigmoid(-alpha)
-        return Tokens(F.normalize(q, dim=-1), F.normalize(k, dim=-1), v, *rates), padded[:, length:]
+        rates = step, functional.logsigmoid(eta), functional.logsigmoid(-alpha)
+        return Tokens(functional.normalize(q, dim=-1), functional.normalize(k, dim=-1), v, *rates), padded[:, length:]
 
     def split(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "G T C"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)

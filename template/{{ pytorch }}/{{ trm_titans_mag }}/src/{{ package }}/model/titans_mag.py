@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..config import ModelConfig
@@ -121,12 +121,12 @@ class Attention(nn.Module):
         q, k = (rotate(part, positions.cos, positions.sin) for part in (q, k))
         if state is not None:
             k, v = state.extend(k, v, self.window)
-        prefix_k, prefix_v = F.linear(prefix[None], self.projection.weight[x.shape[-1] :]).chunk(2, dim=-1)
+        prefix_k, prefix_v = functional.linear(prefix[None], self.projection.weight[x.shape[-1] :]).chunk(2, dim=-1)
         k, v = (
             torch.cat((self.split(before).expand(len(x), -1, -1, -1), part), dim=2)
             for before, part in ((prefix_k, k), (prefix_v, v))
         )
-        y_BHTC = F.scaled_dot_product_attention(q, k, v, attn_mask=positions.visible)
+        y_BHTC = functional.scaled_dot_product_attention(q, k, v, attn_mask=positions.visible)
         return y_BHTC.transpose(1, 2).flatten(2)
 
 
@@ -140,7 +140,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(config.hidden, config.width, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        return self.down(functional.silu(self.gate(x)) * self.up(x))
 
 
 class Gate(nn.Module):
@@ -197,7 +197,7 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def norm(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        return F.rms_norm(h, h.shape[-1:], eps=self.norm_eps)
+        return functional.rms_norm(h, h.shape[-1:], eps=self.norm_eps)
 
     def forward(
         self, h: Float[Tensor, "B T D"], positions: Positions, state: LayerState | None = None
@@ -274,7 +274,7 @@ class TitansMAG(nn.Module):
             raise ValueError(f"{stop} tokens do not fit the length of {self.config.length}")
         visible = None
         if self.config.causal or self.config.window < length:
-            visible = F.pad(self.band[start:stop, first:stop], (self.config.persistent, 0), value=True)
+            visible = functional.pad(self.band[start:stop, first:stop], (self.config.persistent, 0), value=True)
         return Positions(self.cos[start:stop], self.sin[start:stop], visible)
 
 

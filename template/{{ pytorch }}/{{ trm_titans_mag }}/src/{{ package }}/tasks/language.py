@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from ..engine.text import metrics as bits
 from ..config import Language, ModelConfig
-from ..data import Text, TextExamples, prepare
-from ..engine.text.baselines import cached_floors
-from ..engine.statistics.metrics import Metric
-from ..engine.splits.leakage import Leakage
-from ..model import FullModel
-from ..predict import LanguageModel
+from ..data import prepare
 from ..engine.core.batch import Batch
+from ..engine.splits.leakage import Leakage
+from ..engine.statistics.metrics import Metric
 from ..engine.task import Context
+from ..engine.text import generate, metrics
+from ..engine.text.baselines import cached_floors
+from ..engine.text.tokens import Text, TextExamples
+from ..model import FullModel
 from .sequences import Sequential
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class LanguageModeling(Sequential):
 
     @cached_property
     def text(self) -> Text:
-        return prepare(self.source.path, self.config.vocabulary)
+        return prepare(self.source.path, self.config.vocabulary, self.division)
 
     def data(self, split: str) -> TextExamples:
         return self.text.examples(split, self.config.length)
@@ -57,30 +57,26 @@ class LanguageModeling(Sequential):
         for batch in loader:
             seen, targets = self.asked(batch)
             logits = model(seen).logits.float()
-            nats.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
+            nats.append(functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
             tokens.append(targets.cpu())
         return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
 
     def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return bits.metrics(self.text, records)
+        return metrics.metrics(self.text, records)
 
     def floors(self, split: str) -> dict[str, float]:
         return cached_floors(self.text, split)
 
     def picture(self, records: dict[str, Tensor]) -> "Figure":
-        return bits.picture(records)
+        return metrics.picture(records)
 
     def examples(self, model: nn.Module, context: Context) -> str:
         """The beginnings of two validation documents, and how the model goes on."""
         assert isinstance(model, FullModel)
-        language_model = LanguageModel(model, self.text.tokenizer)
-        starts = self.text.bytes("validation")[:60], b"def "
-        seed = context.noise.initial_seed()
-        texts = [language_model.answer(start.decode(errors="ignore"), tokens=80, seed=seed) for start in starts]
-        return "\n----\n".join(texts)
+        return generate.continuations(model, self.text, self.config.length, context.noise.initial_seed())
 
     def portray(self, index: int) -> str:
-        return bits.beginning(self.text, index)
+        return metrics.beginning(self.text, index)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""

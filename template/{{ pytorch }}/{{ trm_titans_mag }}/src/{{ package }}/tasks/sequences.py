@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from ..model import FullModel
 from ..engine.core.batch import Batch
 from ..engine.task import Context, Output
+from ..model import FullModel
 from ..task import Recursive, matters
 
 IGNORED = -100
@@ -34,7 +34,7 @@ class Sequential(Recursive):
         tokens, targets = self.asked(batch)
         logits = model(tokens).logits
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
         return Output(nats, {}, {})
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:

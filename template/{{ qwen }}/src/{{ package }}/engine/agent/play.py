@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .rollout import Policy
-from .openai_policy import Endpoint
 from ..evaluation.evaluation import kept, places, policy_of, tasks_of
-from ..statistics.metrics import Result
 from ..evaluation.scores import scores
+from ..statistics.metrics import Result
+from .openai_policy import Endpoint
+from .rollout import Policy
 from .scripted import Oracle, Random
 
 if TYPE_CHECKING:

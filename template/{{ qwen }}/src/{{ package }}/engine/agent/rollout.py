@@ -15,12 +15,12 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .chat_template import Message, Tools
-from ..TASKROOM.environment import ROUNDS, Pool
-from ..core.errors import Problem
-from .tool_calls import clean
 from ...protocol import PROTOCOLS, Call, Unreadable
 from ...tasks import Task
+from ..core.errors import Problem
+from ..TASKROOM.environment import ROUNDS, Pool
+from .chat_template import Message, Tools
+from .tool_calls import clean
 
 Ending = Literal["done", "rounds", "unreadable", "repeated", "too long"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .rollout import Turn
-from .chat_template import Message
 from ...expert import expert
 from ...protocol import PROTOCOLS, TOOLS, Call
 from ...tasks import Task
+from .chat_template import Message
+from .rollout import Turn
 
 WORDS = 6
 """Words of a random argument, at most."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from ...presets import PRESETS
 from ...config import Config
+from ...presets import PRESETS
 from ..core.errors import Problem
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Train:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
-        from ..finetuning.session import opened
-        from ..core.runs import find
         from ...sft import train
+        from ..core.runs import find
+        from ..finetuning.session import opened
 
         show_memory(self.config)
         with opened(self.config, find(self.run) if self.resume else None) as run:
@@ -58,10 +58,10 @@ class Evaluate:
     """What generates: vllm plays the merged model in 16 bits, and has to be installed (the extra vllm)."""
 
     def __call__(self) -> None:
-        from ..evaluation.evaluation import Evaluation
-        from ..statistics.metrics import Result, show
-        from ..report.results import evaluate_finally
         from ..core.runs import find
+        from ..evaluation.evaluation import Evaluation
+        from ..report.results import evaluate_finally
+        from ..statistics.metrics import Result, show
 
         if self.again and not self.final:
             raise Problem("--again goes with --final: the validation tasks may be played as often as you like")
@@ -87,9 +87,9 @@ class Report:
     """Run the project's tests too, and fill in what depends on them."""
 
     def __call__(self) -> None:
+        from ..core.runs import find
         from ..evaluation.evaluation import Evaluation
         from ..report.results import write
-        from ..core.runs import find
 
         if not self.json:
             report(find(self.run), self.with_tests)
@@ -116,8 +116,8 @@ class Play:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
-        from ..statistics.metrics import show
         from ..agent.play import play
+        from ..statistics.metrics import show
 
         if self.player == "endpoint" and not self.model:
             raise Problem("--player endpoint needs --model NAME: what the server calls its model")
@@ -187,10 +187,10 @@ def report(run: Path, with_tests: bool = False) -> None:
 
 def show_memory(config: Config, gpu: str | None = None) -> None:
     """Print what a training takes of a GPU; nothing for a tiny model."""
-    from ..models.architectures import architecture
     from ...chosen import GPU
     from ...config import FAMILIES
     from ..memory.fit import Fitting, Setup, lines
+    from ..models.architectures import architecture
 
     if config.model.base in FAMILIES:
         print(f"{config.model.base} is made on the spot and fits anywhere", file=sys.stderr)

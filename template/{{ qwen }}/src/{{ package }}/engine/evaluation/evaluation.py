@@ -12,25 +12,25 @@ import torch
 from matplotlib.figure import Figure
 from peft import PeftModel
 
-from ..agent.rollout import Episode, Policy, play
-from ..models.loading import folder_of, load_model, load_tokenizer, precision
 from ...config import Config, DataConfig, ModelConfig
-from ..finetuning.trajectories import load, refuse_overlap
-from ..core.errors import Problem
-from ..core.config_io import fingerprint
-from ..memory.fit import at_once
+from ...sft import ADAPTER, MODEL
+from ...tasks import Task, generate, official
 from ..agent.generation import VLLM, Transformers, Writing
-from ..statistics.metrics import SHARE, Result
-from ..splits.seal import refuse_sealed
-from ..statistics.paired import Comparison
+from ..agent.rollout import Episode, Policy, play
+from ..agent.scripted import Random
+from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.files import write_atomically
 from ..core.runs import load_config, load_environment
+from ..core.tracking import read
+from ..finetuning.trajectories import load, refuse_overlap
+from ..memory.fit import at_once
+from ..models.loading import folder_of, load_model, load_tokenizer, precision
+from ..splits.seal import refuse_sealed
+from ..statistics.metrics import SHARE, Result
+from ..statistics.paired import Comparison
 from .scores import compared, endings, save, scores, transcript
 from .scores import load as load_episodes
-from ..agent.scripted import Random
-from ..core.files import write_atomically
-from ...tasks import Task, generate, official
-from ..core.tracking import read
-from ...sft import ADAPTER, MODEL
 
 Engine = Literal["transformers", "vllm"]
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from . import checkpoints as saved
 from ..core.errors import Diverged
 from ..core.signals import Signals
 from ..core.tracking import Tracker
+from . import checkpoints as saved
 
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""

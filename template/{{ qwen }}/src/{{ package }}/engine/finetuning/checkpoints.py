@@ -10,8 +10,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..core.errors import Problem
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
 from ..core.files import write_atomically
 
 MARK = "complete.json"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..agent.rollout import play
 from ...config import Config
+from ...sft import prepare
+from ..agent.rollout import play
+from ..agent.scripted import Oracle, Random
 from ..core.errors import Problem
 from ..evaluation.evaluation import tasks_of, won
-from ..agent.scripted import Oracle, Random
 from .label_mask import summary
-from ...sft import prepare
 
 FEW = 24
 """Tasks that are played by the expert and by chance."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ..models.loading import precision
 from ...config import Config
-from .trajectories import load
 from ..core.errors import Problem
 from ..core.runs import create, describe_environment, exclusive, load_environment
+from ..models.loading import precision
+from .trajectories import load
 
 DECIDING = ("device", "precision", "hardware")
 """What a run cannot go on without, besides its data: with another, its bits would differ."""

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
-from ..agent.chat_template import Message, Tools
 from ...config import DataConfig
-from ..TASKROOM.environment import Environment
-from ..core.errors import Problem
 from ...expert import expert
-from ..core.config_io import fingerprint
 from ...protocol import PROTOCOLS
-from ..agent.scripted import named
-from ..splits.splits import LOCK, Entry, lock
-from ..core.files import write_atomically
 from ...tasks import Task, fingerprints, generate, official
+from ..agent.chat_template import Message, Tools
+from ..agent.scripted import named
+from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.files import write_atomically
+from ..splits.splits import LOCK, Entry, lock
+from ..TASKROOM.environment import Environment
 
 DATA = Path("data")
 LEARNED = ("train", "validation")

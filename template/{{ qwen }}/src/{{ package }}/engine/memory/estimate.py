@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from ..models.architectures import cache_bytes
-from ..models.loading import PROJECTIONS, adapters, recompute
 from ...config import ModelConfig, TrainConfig
 from ..core.memory_tracker import Tracker, allocate
+from ..models.architectures import cache_bytes
+from ..models.loading import PROJECTIONS, adapters, recompute
 
 GIB = 2**30
 OVERHEAD = 1.0

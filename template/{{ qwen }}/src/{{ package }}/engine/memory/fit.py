@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from transformers import PretrainedConfig
 
+from ...config import Config, ModelConfig, TrainConfig
 from ..agent.rollout import AT_ONCE
 from ..models.architectures import architecture
-from ...config import Config, ModelConfig, TrainConfig
 from .estimate import GIB, OVERHEAD, Footprint, estimate
 
 CAPACITY = {"T4": 14.75, "L4": 22.0, "A100-40": 39.4, "H100": 79.1, "A100-80": 79.2}

@@ -17,11 +17,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from . import tiny
-from ..agent.chat_template import END
 from ...config import FAMILIES, ModelConfig
-from ..core.errors import Problem
+from ..agent.chat_template import END
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from . import tiny
 
 Precision = Literal["bf16", "fp16", "fp32"]
 

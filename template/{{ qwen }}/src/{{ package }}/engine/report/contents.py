@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
-from . import model_card as card
-from ..core.files import write_atomically
 from ...sft import ADAPTER, MODEL, OUTCOME
+from ..core.files import write_atomically
+from . import model_card as card
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from .common import Preset
 from ...presets import Config
 from ..core.errors import Problem
+from .common import Preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,8 @@ class Ablate:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
-        from ..experiments.ablation import Ablation
         from ...ablations import ABLATIONS
+        from ..experiments.ablation import Ablation
 
         if self.seeds < 1:
             raise Problem("--seeds must be at least 1")

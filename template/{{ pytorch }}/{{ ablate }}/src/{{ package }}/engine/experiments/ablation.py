@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...presets import Config
-from ..core.errors import Problem
-from .train_or_reuse import Estimate, estimate, measured, trained
 from ..core.config_io import differences
-from ..statistics.metrics import ANYWHERE, DIFFERENCE
+from ..core.errors import Problem
 from ..core.runs import load_environment
+from ..statistics.metrics import ANYWHERE, DIFFERENCE
+from ..task import Config
+from .train_or_reuse import Estimate, estimate, measured, trained
 
 BASELINE = "baseline"
 
@@ -59,9 +59,11 @@ class Ablation:
         for seed in self.seeds:
             for name, variant in self.variants.items():
                 print(f"{name}, seed {seed}", file=sys.stderr)
-                run = trained(replace(variant, seed=seed))
+                config = replace(variant, seed=seed)
+                task = config.task()
+                run = trained(config, task)
                 self.commits.add(load_environment(run)["commit"] or "unknown")
-                self.name, metric = next(iter(measured(run).items()))
+                self.name, metric = next(iter(measured(run, config, task).items()))
                 self.higher_is_better, self.share = metric.higher_is_better, metric.share
                 self.values[name].append(metric.value)
 

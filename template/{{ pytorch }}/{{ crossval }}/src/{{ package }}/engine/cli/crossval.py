@@ -5,9 +5,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from .common import Preset
 from ...presets import Config
 from ..core.errors import Problem
+from .common import Preset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...presets import Config
-from ..splits.resplit import choosing
 from ..core.errors import Problem
-from .train_or_reuse import estimate, measured, trained
-from .folds import Fold
 from ..statistics.metrics import Metric
+from ..task import Config
+from .folds import Fold
+from .train_or_reuse import estimate, measured, trained
 
 FOLDS = Path("folds")
 
@@ -24,11 +23,11 @@ class CrossValidation:
         self.metrics: list[dict[str, Metric]] = []
         self.floors: list[dict[str, float]] = []
         self.ratios: list[float] = []
+        self.data = ""
 
     def run(self) -> None:
         """Train what is not trained yet."""
-        # Outside of a fold, this compares the data with data.lock.json.
-        self.config.task().data_hash()
+        self.data = self.config.task().data_hash()
         for fold in self.folds:
             self.make(fold)
 
@@ -39,17 +38,17 @@ class CrossValidation:
             Problem: the data cannot be divided like this.
         """
         print(fold, file=sys.stderr)
-        with choosing(fold):
-            task = self.config.task()
-            task.data_hash()
-            if not fold.placed["train"] or not fold.placed["validation"]:
-                raise Problem(
-                    f"{fold} has an empty part: there are too few groups for so many folds, or data.py does not ask "
-                    "splits.split_of where a group belongs, nor divisions.chosen"
-                )
-            self.ratios.append(len(task.data("validation")) / len(task.data("train")))
-            self.metrics.append(measured(trained(self.config, FOLDS)))
-            self.floors.append(task.floors("validation"))
+        task = self.config.task()
+        task.division = fold
+        sizes = {split: len(task.data(split)) for split in ("train", "validation")}
+        if task.data_hash() == self.data or not all(sizes.values()):
+            raise Problem(
+                f"{fold} has an empty part: there are too few groups for so many folds, or data.py does not give "
+                "split_of and lock the task's division"
+            )
+        self.ratios.append(sizes["validation"] / sizes["train"])
+        self.metrics.append(measured(trained(self.config, task, FOLDS), self.config, task))
+        self.floors.append(task.floors("validation"))
 
     def table(self) -> Iterator[str]:
         """Lines of what was measured."""

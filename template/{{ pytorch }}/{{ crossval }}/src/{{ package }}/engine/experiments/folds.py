@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..splits.resplit import Division
+from ..splits.division import Division
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
+from ...presets import Config
 from ..core.errors import Problem
+from .common import opened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,20 +27,18 @@ class Calibrate:
     """Print JSON."""
 
     def __call__(self) -> None:
+        from ..core.files import save_figure, write_atomically
         from ..evaluation.classification import calibration, confusion, per_class, reliability_diagram
-        from ..core.files import save
-        from ..core.runs import find
-        from ..core.files import write_atomically
 
-        run = find(self.run)
-        logits, y = validation(run)
+        run, config = opened(self.run)
+        logits, y = validation(run, config)
         found, counts = calibration(logits, y), confusion(logits, y)
         classes = per_class(counts)
         figures = asdict(found) | {"classes": [asdict(one) for one in classes], "confusion": counts.tolist()}
         folder = run / "report"
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "calibration.json", json.dumps(figures, indent=2) + "\n")
-        save(reliability_diagram(found), folder / "reliability.png")
+        save_figure(reliability_diagram(found), folder / "reliability.png")
         if self.json:
             print(json.dumps(figures, indent=2))
             return
@@ -47,7 +47,7 @@ class Calibrate:
         print(f"\nreport: {folder / 'reliability.png'}, calibration.json")
 
 
-def validation(run: Path) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+def validation(run: Path, config: Config) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
     """`logits` and `y` of a finished run: of the validation split, and there is no way to ask for another.
 
     Raises:
@@ -55,9 +55,9 @@ def validation(run: Path) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]"
     """
     from ..evaluation.evaluation import Evaluation
 
-    records = Evaluation(run).records
+    records = Evaluation(run, config, config.task()).records
     if not records.keys() >= {"logits", "y"}:
-        raise Problem(f"{run} is no classifier's: calibration needs records named logits and y, see seam.py")
+        raise Problem(f"{run} is no classifier's: calibration needs records named logits and y, see engine/task.py")
     return records["logits"].numpy(), records["y"].numpy()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from ..core.errors import Problem
+from .common import opened
 
 if TYPE_CHECKING:
     from ..statistics.paired import Comparison
@@ -31,15 +32,15 @@ class Compare:
     """Print JSON."""
 
     def __call__(self) -> None:
-        from ..experiments.compare import compare_runs, compare_series
         from ..core.config_io import differences
-        from ..core.runs import load_config
+        from ..experiments.compare import compare_runs, compare_series
 
         a, b = named(self.a), named(self.b)
         single = len(a) == len(b) == 1
-        found = compare_runs(a[0], b[0]) if single else compare_series(a, b)
+        runs, others = ([opened(str(run)) for run in side] for side in (a, b))
+        found = compare_runs(runs[0], others[0]) if single else compare_series(a, b)
         pairs = "examples" if single else "seeds"
-        changes = differences(load_config(a[0]), load_config(b[0]))
+        changes = differences(runs[0][1], others[0][1])
         if self.json:
             sides = {"a": [run.as_posix() for run in a], "b": [run.as_posix() for run in b]}
             metrics = {name: asdict(one) | {"verdict": one.verdict} for name, one in found.items()}

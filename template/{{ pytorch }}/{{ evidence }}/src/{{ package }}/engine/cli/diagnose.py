@@ -1,8 +1,10 @@
-"""The command that says what is wrong with a run."""
+"""The command `diagnose`."""
 
 from dataclasses import dataclass
 
 from tyro.conf import Positional
+
+from .common import opened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +18,11 @@ class Diagnose:
 
     def __call__(self) -> None:
         from ..diagnosis.diagnose import diagnose, page
-        from ..core.runs import find
         from ..training.seeding import be_deterministic
 
         be_deterministic()
-        run = find(self.run)
-        findings, text = diagnose(run)
+        run, config = opened(self.run)
+        findings, text = diagnose(run, config)
         print(text if self.json else "\n".join(page(run, findings)))
         if findings:
             raise SystemExit(1)

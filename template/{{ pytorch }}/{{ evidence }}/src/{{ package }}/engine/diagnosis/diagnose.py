@@ -15,24 +15,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..training.checkpoint import MODEL
-from ...presets import Config
-from ..statistics.drift import columns, shifts
+from ..core.batch import Examples
 from ..core.errors import Diverged, Problem
-from ..training.validation import measure
+from ..core.files import save_figure, write_atomically
+from ..core.runs import load_environment
+from ..core.tracking import read
+from ..statistics.drift import columns, shifts
 from ..statistics.metrics import FEWEST, Metric
+from ..task import Config, Task
+from ..training.checkpoint import MODEL
+from ..training.progress import measuring
+from ..training.seeding import key
+from ..training.validation import measure
 from .label_noise import inspect
 from .observations import Finding, Observations, Score
-from ..profiling.profile import say
 from .replay import Replay, miniature
-from ..core.files import save
-from ..core.runs import load_config, load_environment
-from ..core.batch import Examples
-from ..task import Task
-from ..training.seeding import key
-from ..core.files import write_atomically
 from .rules import DEAD, VANISHED, judge, wants_trials
-from ..core.tracking import read
 
 MEASURED = 512
 """Examples of a split whose metric is measured."""
@@ -46,14 +44,13 @@ RATES = 6
 """... and how many of them are tried at most."""
 
 
-def diagnose(run: Path) -> tuple[list[Finding], str]:
+def diagnose(run: Path, config: Config) -> tuple[list[Finding], str]:
     """What is wrong with a run, and diagnosis.json, which is written into it beside diagnosis.png.
 
     Raises:
         Problem: the data are not the run's.
     """
-    config, environment = load_config(run), load_environment(run)
-    task = config.task()
+    environment, task = load_environment(run), config.task()
     if task.data_hash() != environment["data"]:
         raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
     # With another number of threads, the last bits of every step differ.
@@ -65,13 +62,13 @@ def diagnose(run: Path) -> tuple[list[Finding], str]:
     results = {"run": run.name, "findings": [asdict(finding) for finding in findings], "observations": asdict(seen)}
     text = json.dumps(without_infinities(results), indent=2)
     write_atomically(folder / "diagnosis.json", text + "\n")
-    save(picture(seen), folder / "diagnosis.png")
+    save_figure(picture(seen), folder / "diagnosis.png")
     return findings, text
 
 
 def observe(run: Path, config: Config, task: Task) -> Observations:
     """Everything that the judgements go by."""
-    say("the loss before training")
+    measuring("the loss before training")
     with closing(Replay(run, task, config.train, config.seed)) as fresh:
         initial = None
         with suppress(Diverged):
@@ -87,7 +84,7 @@ def observe(run: Path, config: Config, task: Task) -> Observations:
 
 def try_rates(run: Path, config: Config, task: Task) -> dict[float, float]:
     """The losses of short runs at a tenth of the rate, at the rate, at ten times it, and on while the loss falls."""
-    say("short runs at other learning rates")
+    measuring("short runs at other learning rates")
     rate = config.train.learning_rate
     trials: dict[float, float] = {}
     ladder = [rate, tenfold(rate, -1), tenfold(rate, 1)]
@@ -135,7 +132,7 @@ def from_next_steps(run: Path, config: Config, task: Task, seen: Observations) -
         start, train = replay.progress.step, config.train
         ends = [(start // every + 1) * every for every in (train.save_every, train.validate_every)]
         steps = min(*ends, train.steps) - start
-        say(f"up to {steps} steps behind step {start}, taken again")
+        measuring(f"up to {steps} steps behind step {start}, taken again")
         losses, origin = replay.hunt(steps)
     # The record holds means over several steps, these are single ones.
     recorded = [point for point in seen.losses if point[0] <= start]
@@ -146,7 +143,7 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
     """The splits, and the steps behind the last checkpoint."""
     with closing(Replay(run, task, config.train, config.seed)) as replay:
         replay.restore()
-        say("the training and the validation split")
+        measuring("the training and the validation split")
         records, metrics = zip(*(measured(replay, split) for split in ("train", "validation")), strict=True)
         name = next(iter(metrics[0]))
         train, validation = (score(found[name]) for found in metrics)
@@ -155,7 +152,7 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
         if records[1].keys() >= {"logits", "y"}:
             y = samples[0].get("y", records[0]["y"].numpy()).astype(int)
             labels = inspect(y, records[1]["logits"].double().numpy(), records[1]["y"].numpy())
-        say("gradients and the waiting for data")
+        measuring("gradients and the waiting for data")
         data_share, layers = None, []
         with suppress(Diverged):
             data_share = replay.data_share(TIMED)

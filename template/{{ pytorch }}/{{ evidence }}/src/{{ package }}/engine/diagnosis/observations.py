@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from ..statistics.drift import Shift
 from ..splits.leakage import Leakage
+from ..statistics.drift import Shift
 from .nonfinite import Origin
 from .replay import Layer
 

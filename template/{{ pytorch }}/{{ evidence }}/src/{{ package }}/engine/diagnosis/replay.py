@@ -15,18 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.batch import Batch
+from ..core.config_io import fingerprint
+from ..core.errors import Diverged
+from ..core.runs import load_environment
+from ..task import Task
 from ..training.checkpoint import Identity
+from ..training.config import TrainConfig
+from ..training.dataloader import TrainingBatches
 from ..training.device import choose_for_use
 from ..training.parallel import World
-from ..core.errors import Diverged
-from ..core.config_io import fingerprint
-from .nonfinite import Origin, blame, finite, flow
-from ..core.runs import load_environment
-from ..core.batch import Batch
-from ..task import Task
-from ..training.dataloader import TrainingBatches
-from ..training.config import TrainConfig
 from ..training.trainer import Step, Trainer
+from .nonfinite import Origin, blame, finite, flow
 
 AHEAD = 10**6
 """Steps that may be taken again, more than anybody waits for."""

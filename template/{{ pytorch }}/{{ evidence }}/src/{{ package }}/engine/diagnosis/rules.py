@@ -7,8 +7,8 @@ runs of the template's tests lie on their two sides. What is wrong with the data
 import math
 from statistics import median
 
-from .observations import Finding, Observations, Score
 from .data_rules import imbalanced, leaking, noisy_labels, shifted, waits
+from .observations import Finding, Observations, Score
 
 GAP = 0.05
 """Overfitting: the validation metric is worse than the training metric by more than this share of it, ..."""

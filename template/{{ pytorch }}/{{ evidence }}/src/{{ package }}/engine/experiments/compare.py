@@ -1,4 +1,4 @@
-"""Two runs, or two series of them, metric by metric, in pairs: see `pairs`."""
+"""Two runs, or two series of them, metric by metric, in pairs."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core import runs
-from ..training.checkpoint import weights_of
 from ..core.errors import Problem
 from ..evaluation.evaluation import Evaluation
-from ..statistics.metrics import ANYWHERE, DIFFERENCE
+from ..statistics.metrics import ANYWHERE, DIFFERENCE, t_interval
 from ..statistics.paired import Comparison, corrected, judged, over_examples
-from .seeds import RESULTS
-from ..statistics.metrics import t_interval
+from ..task import Config
+from ..training.checkpoint import weights_of
+from .seeds import RESULTS, seed_of
 
 
 def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool, share: bool = False) -> Comparison:
@@ -29,10 +29,10 @@ def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool, s
     return judged(outcome, differences, t_interval(differences.tolist(), DIFFERENCE if share else ANYWHERE))
 
 
-def compare_runs(a: Path, b: Path) -> dict[str, Comparison]:
-    """Every metric of two runs, paired by the examples of the validation split."""
-    refuse_other_data([a, b])
-    ours, theirs = (Evaluation(run) for run in (a, b))
+def compare_runs(a: tuple[Path, Config], b: tuple[Path, Config]) -> dict[str, Comparison]:
+    """Every metric of two runs, each with its configuration, paired by the examples of the validation split."""
+    refuse_other_data([a[0], b[0]])
+    ours, theirs = (Evaluation(run, config, config.task()) for run, config in (a, b))
     metrics, others = (one.task.metrics(one.records) for one in (ours, theirs))
     return corrected({name: over_examples(metrics[name], others[name]) for name in shared(metrics, others)})
 
@@ -93,7 +93,7 @@ def by_seed(several: list[Path]) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     for run in several:
-        seed = runs.load_config(run).seed
+        seed = seed_of(run)
         if seed in found:
             raise Problem(f"{found[seed]} and {run} both have the seed {seed}: name one of them")
         found[seed] = run

@@ -9,20 +9,18 @@ import json
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...presets import Config
-from ..splits.resplit import LEFT_OUT, Division, choosing
-from ..core.errors import Problem
-from .train_or_reuse import Estimate, estimate, measured, trained
 from ..core.config_io import fingerprint, to_json
-from ..statistics.metrics import ANYWHERE, DIFFERENCE, Metric
-from ..core.files import save
+from ..core.errors import Problem
+from ..core.files import save_figure, write_atomically
 from ..core.runs import RUNS
-from ..core.files import write_atomically
+from ..splits.division import LEFT_OUT, Division
+from ..statistics.metrics import ANYWHERE, DIFFERENCE, Metric
+from ..task import Config
+from .train_or_reuse import Estimate, estimate, measured, trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,12 +75,12 @@ class Curve:
         self.config = config
         self.seeds = range(config.seed, config.seed + seeds)
         self.points = [Point(halvings=halvings) for halvings in reversed(range(points))]
-        self.name, self.metric, self.data = "", Metric(0.0, None), ""
+        self.name, self.metric, self.data, self.size = "", Metric(0.0, None), "", 0
 
     def run(self) -> None:
         """Train what is not trained yet: seed by seed, so that what there is after a while is a whole curve."""
-        # Outside of a part, this compares the data with data.lock.json.
-        self.data = self.config.task().data_hash()
+        whole = self.config.task()
+        self.data, self.size = whole.data_hash(), len(whole.data("train"))
         for seed in self.seeds:
             for point in self.points:
                 self.make(point, seed)
@@ -95,20 +93,20 @@ class Curve:
         """
         part = Part(point.halvings, seed) if point.halvings else None
         print(part or f"all of the training data, seed {seed}", file=sys.stderr)
-        with choosing(part) if part else nullcontext():
-            config = replace(self.config, seed=seed)
-            task = config.task()
-            task.data_hash()
-            if part and not (part.placed[LEFT_OUT] and part.placed["train"]):
-                raise Problem(
-                    f"{part}: nothing was left out, or nothing is left. There are too few groups for so many --points, "
-                    "or data.py does not ask splits.split_of where a group belongs, nor divisions.chosen"
-                )
-            metrics = measured(trained(config, CURVES if part else RUNS))
-            self.name, self.metric = next(iter(metrics.items()))
-            point.examples.append(len(task.data("train")))
-            point.values.append(self.metric.value)
-            point.floors.append(task.floors("validation"))
+        config = replace(self.config, seed=seed)
+        task = config.task()
+        task.division = part
+        size = len(task.data("train"))
+        if part and not 0 < size < self.size:
+            raise Problem(
+                f"{part}: nothing was left out, or nothing is left. There are too few groups for so many --points, "
+                "or data.py does not give split_of and lock the task's division"
+            )
+        metrics = measured(trained(config, task, CURVES if part else RUNS), config, task)
+        self.name, self.metric = next(iter(metrics.items()))
+        point.examples.append(size)
+        point.values.append(self.metric.value)
+        point.floors.append(task.floors("validation"))
 
     def mean(self, point: Point) -> Estimate:
         """The metric on parts of one size."""
@@ -181,7 +179,7 @@ class Curve:
         what = f"{to_json(self.config)} {self.data} {len(self.points)} {len(self.seeds)}"
         file = CURVES / f"{self.config.preset}-{fingerprint(what)[:8]}.json"
         write_atomically(file, json.dumps(self.results(), indent=2) + "\n")
-        save(self.picture(), file.with_suffix(".png"))
+        save_figure(self.picture(), file.with_suffix(".png"))
         return file
 
     def picture(self) -> "Figure":

@@ -1,15 +1,11 @@
-"""What results.json says besides the metrics: the best and worst examples, the figures of each class, the budgets."""
+"""What results.json says besides the metrics: the best and worst examples and the figures of each class."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from ... import budgets
-from ..evaluation import classification as calibration
-from ..training.sanity import count_parameters
-from ...presets import PRESETS
+from ..evaluation import classification
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
@@ -67,20 +63,9 @@ def classes(evaluation: "Evaluation") -> dict[str, Any] | None:
     if not classifies(evaluation):
         return None
     logits, y = (evaluation.records[name].numpy() for name in ("logits", "y"))
-    counts = calibration.confusion(logits, y)
+    counts = classification.confusion(logits, y)
     return {
         "confusion": counts.tolist() if len(counts) <= MANY else None,
-        "per_class": [asdict(figures) for figures in calibration.per_class(counts)],
-        "calibration": asdict(calibration.calibration(logits, y)),
-    }
-
-
-def budget(evaluation: "Evaluation") -> dict[str, dict[str, float | int | None]]:
-    """What the preset `full` may cost; only its size is known without training it on a GPU, as `check` does."""
-    with torch.device("meta"):
-        parameters = count_parameters(PRESETS["full"]().task().model())
-    return {
-        "parameters": {"allowed": budgets.PARAMETERS, "measured": parameters},
-        "vram_gb": {"allowed": budgets.VRAM_GB, "measured": None},
-        "latency_ms": {"allowed": budgets.LATENCY_MS, "measured": None},
+        "per_class": [asdict(figures) for figures in classification.per_class(counts)],
+        "calibration": asdict(classification.calibration(logits, y)),
     }

@@ -10,28 +10,28 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from ..training.checkpoint import MODEL, load_weights, weights_of
-from ...presets import Config
+from ..core.config_io import to_json
+from ..core.errors import Problem
+from ..core.runs import RUNS, load_environment
+from ..statistics.metrics import ANYWHERE, Limits, Metric, t_interval
+from ..task import Config, Task
+from ..training.checkpoint import MODEL
 from ..training.device import choose, choose_for_use
 from ..training.parallel import World
-from ..core.errors import Problem
-from ..training.validation import measure
-from ..core.config_io import to_json
-from ..statistics.metrics import ANYWHERE, Limits, Metric
-from ..core.runs import RUNS, load_config, load_environment
-from ..statistics.metrics import t_interval
-from ..training.trainer import Trainer
 from ..training.session import opened
+from ..training.trained import load_trained
+from ..training.trainer import Trainer
+from ..training.validation import measure
 
 
-def trained(config: Config, parent: Path = RUNS, build: Callable[..., Trainer] = Trainer) -> Path:
-    """A finished run of this configuration on these data: one that is there, else one that is trained to its end.
+def trained(config: Config, task: Task, parent: Path = RUNS, build: Callable[..., Trainer] = Trainer) -> Path:
+    """A finished run of this configuration on its task's data: one that is there, else one that is trained to its end.
 
-    `build` makes the trainer. A run that was cut short is gone on with.
+    `build` makes the trainer. A run that was cut short is resumed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise Problem("this command trains on one process: start it without torchrun, once on each GPU for a sweep")
-    earlier = runs_of(config, config.task().data_hash(), parent)
+    earlier = runs_of(config, task.data_hash(), parent)
     finished = [run for run in earlier if (run / MODEL).exists()]
     if finished:
         print(f"{finished[-1]}: is there already", file=sys.stderr)
@@ -42,7 +42,7 @@ def trained(config: Config, parent: Path = RUNS, build: Callable[..., Trainer] =
             pass
         if (run / MODEL).exists():
             return run
-    with opened(config, unfinished[-1] if unfinished else None, World(), parent) as parts:
+    with opened(config, task, unfinished[-1] if unfinished else None, World(), parent) as parts:
         build(*parts).fit(asdict(config))
     return parts.run
 
@@ -62,12 +62,9 @@ def can_go_on(run: Path, config: Config) -> bool:
     return before == (device.type, device.bf16, 1)
 
 
-def measured(run: Path) -> dict[str, Metric]:
-    """The metrics of a finished run on the whole validation split."""
-    config = load_config(run)
-    device, task = choose_for_use(config.train), config.task()
-    model = task.model().to(device.torch_device)
-    load_weights(model, weights_of(run))
+def measured(run: Path, config: Config, task: Task) -> dict[str, Metric]:
+    """The metrics of a finished run of this configuration on the whole validation split."""
+    device, model = choose_for_use(config.train), load_trained(run, config)
     size = config.train.micro_batch
     _, metrics = measure(task, model, "validation", size, seed=config.seed, bf16=device.bf16, bar=True)
     return metrics

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .checkpoint import Index, Trained, load_weights, save_weights
 from ..core.config_io import fingerprint
+from .checkpoint import Index, Trained, load_weights, save_weights
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 

@@ -1,19 +1,17 @@
-"""One safetensors file from a sharded checkpoint, on one process: `python -m <package>.consolidate --help`."""
+"""The command `consolidate`."""
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from tyro.conf import Positional
 
 from ..core.errors import Problem
+from .common import opened
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consolidate:
-    """Write the weights of a run's checkpoint, whole, as one safetensors file."""
+    """Write the weights of a run's sharded checkpoint as one safetensors file, on one process."""
 
     run: Positional[str | None] = None
     """The run folder; the latest where none is named."""
@@ -22,36 +20,23 @@ class Consolidate:
     file: Path | None = None
     """Where to write; step-N.safetensors in the run where nothing is named."""
 
-    def __call__(self) -> Path:
-        from ..training.checkpoint import Identity, save_weights, saving
-        from ..training.parallel import World
+    def __call__(self) -> None:
         from ..core.config_io import fingerprint
-        from ..core.runs import find, load_config, load_environment
+        from ..core.runs import load_environment
+        from ..training.checkpoint import Identity, save_weights, saving
         from ..training.checkpoint_storage import Checkpoints
+        from ..training.parallel import World
 
-        run = find(self.run)
+        run, config = opened(self.run)
         identity = Identity(fingerprint(run / "config.json"), load_environment(run)["data"])
         checkpoints = Checkpoints(run / "checkpoints", identity, World())
         name = f"step-{self.step}" if self.step is not None else checkpoints.best or checkpoints.last
         if name not in checkpoints.names:
             there = ", ".join(reversed(checkpoints.names)) or "no checkpoint"
             raise Problem(f"{run} has {there}: choose with --step")
-        model = load_config(run).task().model()
+        model = config.task().model()
         checkpoints.load_evaluated(name, model)
         file = self.file or run / f"{name}.safetensors"
         with saving(f"the weights to {file}", "consolidate again"):
             save_weights(model, file)
-        return file
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the file that was written; a `Problem` becomes one line and exit code 1."""
-    command = tyro.cli(Consolidate, prog=f"python -m {__spec__.name}", args=arguments)
-    try:
-        print(command())
-    except Problem as problem:
-        sys.exit(f"error: {problem}")
-
-
-if __name__ == "__main__":
-    main()
+        print(file)

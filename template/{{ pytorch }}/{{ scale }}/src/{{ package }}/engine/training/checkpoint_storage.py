@@ -22,9 +22,9 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, Hu
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
-from .checkpoint import Index, Trained, damaged, refuse
-from ..core.errors import Problem
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from .checkpoint import Index, Trained, damaged, refuse
 
 STATE = "state.pt"
 MODEL, AVERAGED, OPTIMIZER = "model.", "averaged.", "optimizer."

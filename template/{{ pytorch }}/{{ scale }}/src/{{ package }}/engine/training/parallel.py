@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..core.errors import Problem
-from .process_group import Processes, connected
 from ..core.files import write_atomically
+from .process_group import Processes, connected
 
 
 class World(Processes):

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from .common import Preset
 from ...presets import Config
 from ..core.errors import Problem
+from .common import Preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,11 @@ class Sweep:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
+        from ...search import search
         from ..experiments.sweep import Sweep
 
         if self.trials < 1 or self.confirm < 0:
             raise Problem("--trials must be at least 1, and --confirm at least 0")
-        with Sweep(self.study or self.preset, self.config, self.storage) as sweep:
+        with Sweep(self.study or self.preset, self.config, search, self.storage) as sweep:
             sweep.run(self.trials)
             print("\n".join(["", *sweep.table(), "", sweep.caution(self.confirm), f"\nplots: {sweep.plot()}"]))

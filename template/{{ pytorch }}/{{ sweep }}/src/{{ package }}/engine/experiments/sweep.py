@@ -12,7 +12,7 @@ validation split; the test split is sealed for them as for every training.
 import math
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,18 +28,19 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...presets import Config
+from ..core.config_io import differences, from_json, to_json
 from ..core.errors import Diverged, Problem
+from ..core.files import save_figure
+from ..task import Config
 from ..training.validation import measure
 from .train_or_reuse import estimate, measured, trained
-from ..core.config_io import differences, from_json, to_json
-from ..core.files import save
-from ...search import search
 from .trials import TAKES_UP, KeyedTPE, TrialTrainer, finished, taken_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Search = Callable[[Trial, Any], Config]
+"""Makes the configuration of a trial from the one to start from; search.py has the project's."""
 SWEEPS = Path("sweeps")
 FEWEST = 10
 """With fewer trials, the better ones are too few to have something in common."""
@@ -68,10 +69,10 @@ class Objective:
 class Sweep:
     """A study, in a database that several processes and machines may share."""
 
-    def __init__(self, name: str, config: Config, storage: str | None = None) -> None:
+    def __init__(self, name: str, config: Config, search: Search, storage: str | None = None) -> None:
         if Path(name).name != name:
             raise Problem(f"--study {name} must be a plain name, such as first")
-        self.name, self.config, self.objective = name, config, Objective.of(config)
+        self.name, self.config, self.search, self.objective = name, config, search, Objective.of(config)
         SWEEPS.mkdir(exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # Two processes that begin a database at once would both make its tables.
@@ -93,7 +94,7 @@ class Sweep:
         if begun is None:
             self.study.set_user_attr("begun", {"config": to_json(self.config), "data": data})
             return self
-        changed = differences(from_json(Config, begun["config"]), self.config)
+        changed = differences(from_json(type(self.config), begun["config"]), self.config)
         changed += [] if begun["data"] == data else ["other data"]
         if changed:
             raise Problem(f"the study {self.name} was begun otherwise ({'; '.join(changed)}): name another --study")
@@ -146,7 +147,7 @@ class Sweep:
             Problem: nothing can be trained here, whatever the trial; it will be taken up again.
         """
         try:
-            config = search(trial, self.config)
+            config = self.search(trial, self.config)
         except Problem as problem:
             print(f"trial {trial.number} is impossible: {problem}", file=sys.stderr)
             self.study.tell(trial, state=TrialState.FAIL)
@@ -154,9 +155,10 @@ class Sweep:
         trial.set_user_attr("config", to_json(config))
         print(f"trial {trial.number}: {described(trial.params)}", file=sys.stderr)
         try:
-            run = trained(config, build=partial(TrialTrainer, trial))
+            task = config.task()
+            run = trained(config, task, build=partial(TrialTrainer, trial))
         except optuna.TrialPruned:
-            print(f"trial {trial.number} is worse than most, and was stopped", file=sys.stderr)
+            print(f"trial {trial.number} was pruned", file=sys.stderr)
             self.study.tell(trial, state=TrialState.PRUNED)
         except Diverged as diverged:
             print(f"trial {trial.number}: {diverged}", file=sys.stderr)
@@ -165,7 +167,7 @@ class Sweep:
             self.study.tell(trial, state=TrialState.PRUNED)
         else:
             trial.set_user_attr("run", run.as_posix())
-            self.study.tell(trial, measured(run)[self.objective.name].value)
+            self.study.tell(trial, measured(run, config, task)[self.objective.name].value)
 
     def best(self) -> list[FrozenTrial]:
         """The trials that were trained to their end, the best first.
@@ -192,9 +194,12 @@ class Sweep:
         chosen = f"Trial {best.number} is the best of {count}, for its luck too"
         if not seeds:
             return f"{chosen}: --confirm 3 trains it with new seeds, and says by how much its figure flatters."
-        config = from_json(Config, best.user_attrs["config"])
-        runs = [trained(replace(config, seed=config.seed + number)) for number in range(1, seeds + 1)]
-        metrics = [measured(run)[self.objective.name] for run in runs]
+        config = from_json(type(self.config), best.user_attrs["config"])
+        metrics = []
+        for number in range(1, seeds + 1):
+            fresh = replace(config, seed=config.seed + number)
+            task = fresh.task()
+            metrics.append(measured(trained(fresh, task), fresh, task)[self.objective.name])
         again = estimate([metric.value for metric in metrics], limits=metrics[0].limits)
         gain = best.values[0] - again.mean
         side = "better" if (gain > 0) == self.objective.higher_is_better else "worse"
@@ -212,7 +217,7 @@ class Sweep:
         self.plot_history(left)
         self.plot_importances(right)
         file = SWEEPS / f"{self.name}.png"
-        save(figure, file)
+        save_figure(figure, file)
         return file
 
     def plot_history(self, axes: "Axes") -> None:

@@ -9,9 +9,9 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from ..core.tracking import read
 from ..training.progress import Display
 from ..training.seeding import key
-from ..core.tracking import read
 from ..training.trainer import Step, Trainer
 
 TAKES_UP = "takes up"

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ...data import Text
 from ..core.files import write_atomically
+from .tokens import Text
 
 MOST = 32 * 2**20
 """Training text beyond this many bytes, and held-out text beyond a quarter of them, is left out: the floors of a large

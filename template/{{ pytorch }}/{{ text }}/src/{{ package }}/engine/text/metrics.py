@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data import END, Text
 from ..statistics.metrics import Metric
+from .tokens import END, Text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

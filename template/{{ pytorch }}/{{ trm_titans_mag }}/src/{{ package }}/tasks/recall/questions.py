@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...engine.core.errors import Problem
-from ...engine.core.config_io import fingerprint
-from ...engine.splits.leakage import Leakage, Sample, compare
 from ...engine.core.batch import Batch
+from ...engine.core.config_io import fingerprint
+from ...engine.core.errors import Problem
+from ...engine.splits.division import Division, split_of
+from ...engine.splits.leakage import Leakage, Sample, compare
+from ...engine.splits.splits import SPLITS, Entry, lock
 from ...engine.training.seeding import key
-from ...engine.splits.splits import SPLITS, Entry, lock, split_of
 
 IGNORED = -100
 """The target where nothing is asked, which PyTorch's cross-entropy leaves out."""
@@ -85,8 +86,8 @@ class Shape:
 class Recall:
     """One split: `count` examples, made when they are asked for."""
 
-    def __init__(self, shape: Shape, split: str, count: int, seed: int) -> None:
-        self.shape, self.split, self.count = shape, split, count
+    def __init__(self, shape: Shape, split: str, count: int, seed: int, division: Division | None = None) -> None:
+        self.shape, self.split, self.count, self.division = shape, split, count, division
         self.start = np.uint64(key(seed, "recall", split))
 
     def __len__(self) -> int:
@@ -115,7 +116,7 @@ class Recall:
         left = np.arange(len(indices))
         for attempt in range(TRIES):
             drawn[:, left] = random_pairs(self.shape, self.states(indices[left], attempt))
-            left = left[[split_of(group) != self.split for group in groups(*drawn[:, left])]]
+            left = left[[split_of(group, self.division) != self.split for group in groups(*drawn[:, left])]]
             if not len(left):
                 return drawn[0], drawn[1]
         raise Problem(f"too few different pairs for a {self.split} split: raise the vocabulary or the number of pairs")
@@ -180,7 +181,7 @@ class Recalls(NamedTuple):
     """What the splits share: nothing, unless they are drawn otherwise."""
 
 
-def prepare(shape: Shape, count: int, seed: int) -> Recalls:
+def prepare(shape: Shape, count: int, seed: int, division: Division | None = None) -> Recalls:
     """`count` examples in all, a tenth of them in each held-out split.
 
     Raises:
@@ -188,7 +189,7 @@ def prepare(shape: Shape, count: int, seed: int) -> Recalls:
     """
     held_out = max(count // 10, 1)
     sizes = dict(zip(SPLITS, (count - 2 * held_out, held_out, held_out), strict=True))
-    splits = {split: Recall(shape, split, size, seed) for split, size in sizes.items()}
+    splits = {split: Recall(shape, split, size, seed, division) for split, size in sizes.items()}
     samples = [
         Sample(f"example {row}", split, group, group)
         for split, examples in splits.items()
@@ -196,7 +197,7 @@ def prepare(shape: Shape, count: int, seed: int) -> Recalls:
     ]
     content = "".join(sample.key for sample in samples)
     entry = Entry("examples", len(content), fingerprint(content), sizes)
-    digest = lock(f"associative recall, {shape}, {count} examples, seed {seed}", [entry])
+    digest = lock(f"associative recall, {shape}, {count} examples, seed {seed}", [entry], division)
     return Recalls(splits, digest, compare(samples, [], "equal pairs in any order"))
 
 

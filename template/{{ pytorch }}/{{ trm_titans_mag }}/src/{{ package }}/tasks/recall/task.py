@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from . import questions as recall
 from ...config import ModelConfig, Recall
-from ...engine.statistics.metrics import Metric
-from ...engine.splits.leakage import Leakage
-from .questions import Shape
 from ...engine.core.batch import Batch
+from ...engine.splits.leakage import Leakage
+from ...engine.statistics.metrics import Metric
 from ...engine.task import Context
 from ..sequences import IGNORED, Sequential
+from . import questions as recall
+from .questions import Shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ class Recalling(Sequential):
 
     @cached_property
     def recalls(self) -> recall.Recalls:
-        return recall.prepare(self.shape, self.source.count, self.source.seed)
+        return recall.prepare(self.shape, self.source.count, self.source.seed, self.division)
 
     def data(self, split: str) -> recall.Recall:
         return self.recalls.splits[split]
@@ -59,7 +59,7 @@ class Recalling(Sequential):
         written = 2 * (pairs == tokens[row, place][:, None]).int().argmax(1)
         found = {
             "right": logits.argmax(1) == answers,
-            "nats": F.cross_entropy(logits, answers, reduction="none"),
+            "nats": functional.cross_entropy(logits, answers, reduction="none"),
             "distance": place - written,
         }
         return {name: value.view(-1, self.source.pairs).cpu() for name, value in found.items()}

@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from ...engine.core.errors import Problem
-from ...engine.core.config_io import fingerprint
-from ...engine.splits.leakage import Leakage, Sample, compare
 from ...engine.core.batch import Batch
-from ...engine.training.seeding import key
-from ...engine.splits.splits import SPLITS, Entry, lock, split_of
+from ...engine.core.config_io import fingerprint
+from ...engine.core.errors import Problem
 from ...engine.core.files import write_atomically
+from ...engine.splits.division import Division, split_of
+from ...engine.splits.leakage import Leakage, Sample, compare
+from ...engine.splits.splits import SPLITS, Entry, lock
+from ...engine.training.seeding import key
 from .grids import SIDES, candidates, carved, drawn, grids, narrowed, propagate, search
 from .symmetry import canonical, varied
 
@@ -87,7 +88,7 @@ class Sudoku(NamedTuple):
     """What the splits share: nothing, unless the grouping is changed."""
 
 
-def prepare(side: int, count: int, clues: tuple[int, ...], seed: int) -> Sudoku:
+def prepare(side: int, count: int, clues: tuple[int, ...], seed: int, division: Division | None = None) -> Sudoku:
     """`count` puzzles in all, as many for each of the numbers in `clues`; more are left where none can be spared.
 
     With 4 x 4, all puzzles with these numbers of clues that are different up to symmetry, or `count` of them.
@@ -99,7 +100,7 @@ def prepare(side: int, count: int, clues: tuple[int, ...], seed: int) -> Sudoku:
     rows = kept(side, count, clues, seed)
     keys = [fingerprint(form.tobytes()) for form in rows["form"]]
     groups = keys if side == min(SIDES) else [fingerprint(form[: side**2].tobytes()) for form in rows["form"]]
-    split = np.array([split_of(group) for group in groups])
+    split = np.array([split_of(group, division) for group in groups])
     samples = [Sample(f"puzzle {row}", *of) for row, of in enumerate(zip(split.tolist(), keys, groups, strict=True))]
     parts = {name: rows[split == name] for name in SPLITS}
     for name, part in parts.items():
@@ -107,7 +108,7 @@ def prepare(side: int, count: int, clues: tuple[int, ...], seed: int) -> Sudoku:
             raise Problem(f"{count} puzzles leave none for the {name} split: make more of them")
     source = f"{count} Sudoku puzzles of side {side}, clues {' '.join(map(str, clues))}, seed {seed}"
     sizes = {name: len(part) for name, part in parts.items()}
-    digest = lock(source, [Entry("puzzles", rows.nbytes, fingerprint(rows.tobytes()), sizes)])
+    digest = lock(source, [Entry("puzzles", rows.nbytes, fingerprint(rows.tobytes()), sizes)], division)
     splits = {name: (TrainingPuzzles if name == "train" else Puzzles)(part) for name, part in parts.items()}
     return Sudoku(splits, digest, compare(samples, [], "equal up to a symmetry of Sudoku"))
 

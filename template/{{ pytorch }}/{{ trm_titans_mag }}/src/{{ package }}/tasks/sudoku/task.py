@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from . import halting, puzzles
-from .notation import beside, draw
 from ...config import ModelConfig, Sudoku
-from ...engine.statistics.metrics import Metric
+from ...engine.core.batch import Batch
 from ...engine.splits.leakage import Leakage
+from ...engine.statistics.metrics import Metric
+from ...engine.task import Context, Fault, Output
 from ...model import Latent, Prediction
 from ...model.act_head import information, ponder, share_of
-from .puzzles import Puzzles
-from ...engine.core.batch import Batch
-from ...engine.task import Context, Fault, Output
 from ...task import Recursive, matters, stablemax_cross_entropy
+from . import halting, puzzles
+from .notation import beside, draw
+from .puzzles import Puzzles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,8 @@ class Solving(Recursive):
 
     @cached_property
     def puzzles(self) -> puzzles.Sudoku:
-        return puzzles.prepare(self.source.side, self.source.count, self.source.clues, self.source.seed)
+        source = self.source
+        return puzzles.prepare(source.side, source.count, source.clues, source.seed, self.division)
 
     def data(self, split: str) -> Puzzles:
         return self.puzzles.splits[split]
@@ -104,7 +105,7 @@ class Solving(Recursive):
         nats = stablemax_cross_entropy(found.logits, slots["solution"]).mean(1)
         right = found.logits.argmax(-1) == slots["solution"]
         solved, q = right.all(1), found.q.to(nats.dtype)
-        deciding = F.binary_cross_entropy_with_logits(q, solved.to(q.dtype), reduction="none")
+        deciding = functional.binary_cross_entropy_with_logits(q, solved.to(q.dtype), reduction="none")
         marginal = self.marginal(slots)
         c, survival = self.config, slots["survival"]
         pondering = ponder(q, survival, marginal, c.prior)
@@ -123,7 +124,7 @@ class Solving(Recursive):
     def after(self, slots: dict[str, Tensor], found: Prediction) -> dict[str, Tensor]:
         """The slots after the step, detached."""
         q, survival, steps = found.q.detach().float(), slots["survival"], slots["steps"]
-        here = F.one_hot(steps, self.config.supervision).to(survival.dtype)
+        here = functional.one_hot(steps, self.config.supervision).to(survival.dtype)
         kept = 1 - (1 - REMEMBERED) * here
         taken = steps + 1
         stops = ((q > 0) & (taken >= slots["fewest"])) | (taken >= self.config.supervision)
@@ -239,7 +240,7 @@ class Solving(Recursive):
         q = torch.tensor([c.halt_bias], dtype=torch.float64)
         none = torch.zeros_like(q)
         pondering = ponder(q, torch.ones_like(q), share_of(none, none, c.halt_bias), c.prior)
-        return float(math.log(c.vocabulary) + 0.5 * F.softplus(q) + c.ponder * pondering)
+        return float(math.log(c.vocabulary) + 0.5 * functional.softplus(q) + c.ponder * pondering)
 
     def flops(self) -> float:
         """Of one supervision step of a board."""

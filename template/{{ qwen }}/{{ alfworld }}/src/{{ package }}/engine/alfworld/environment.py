@@ -10,11 +10,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from .bleu import nearest
-from .game import NOTHING, Engine
-from ..core.errors import Problem
 from ...protocol import Call
 from ...tasks import Task, game_of
+from ..core.errors import Problem
+from .bleu import nearest
+from .game import NOTHING, Engine
 
 ROUNDS = {"functions": 20, "text": 35}
 """A model's messages in one episode, by protocol."""

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import NamedTuple
 
+from ...protocol import Call
+from ...tasks import Task
+from ..core.errors import Problem
 from .database import ROWS, VARIABLE, Database, Failed, answered
 from .embedded import Embedded
-from ..core.errors import Problem
-from ...protocol import Call
 from .scoring import agree, digest
-from ...tasks import Task
 
 ROUNDS = {"functions": 15, "text": 15}
 """Turns after which an episode has failed, in each protocol."""

@@ -18,8 +18,8 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
-from .database import SECONDS, VARIABLE, Failed, Table, content, definition, insertion, quoted, shown
 from ..core.errors import Problem
+from .database import SECONDS, VARIABLE, Failed, Table, content, definition, insertion, quoted, shown
 
 PACKET = 65_536
 """Bytes of a value or a statement on the server. A row has up to 4096 values, and with MariaDB's 16 MiB a row of two

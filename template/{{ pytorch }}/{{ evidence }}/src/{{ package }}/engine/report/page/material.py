@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...splits import ledger
-from ...statistics.metrics import Result
 from ...splits.splits import Entry, locked
+from ...statistics.metrics import Result
 
 if TYPE_CHECKING:
     from ...evaluation.evaluation import Evaluation

@@ -17,14 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from .config import DataConfig
-{%- if divisions %}
-from .engine.splits.resplit import Division, chosen
-{%- endif %}
-from .engine.splits.dedup import correlated, joined
-from .engine.core.errors import Problem
-from .engine.core.config_io import fingerprint
-from .engine.splits.leakage import Leakage, Sample, compare
 from .engine.core.batch import Batch
+from .engine.core.config_io import fingerprint
+from .engine.core.errors import Problem
+from .engine.splits.dedup import correlated, joined
+from .engine.splits.division import Division
+from .engine.splits.leakage import Leakage, Sample, compare
 from .engine.splits.splits import SPLITS, Entry, lock
 
 BRIGHTEST = 16
@@ -127,14 +125,12 @@ def forms(count: int) -> np.ndarray:
     return np.searchsorted(FORMS, np.arange(count), side="right") - 1
 
 
-{% if divisions -%}
 def divided(division: Division, split: str, groups: np.ndarray, sides: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The sides that an experiment chose instead: of whole groups, as many of each class, or of whole forms."""
     units, strata = (groups, y) if split == "stratified" else (forms(len(y)).astype(str), np.zeros_like(y))
     return np.array(division.deal(units.tolist(), sides.tolist(), strata.tolist()), dtype=object)
 
 
-{% endif -%}
 def in_its_last_split(groups: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Whether each image is kept: of a group that two splits hold, the later one's, so that the test is whole."""
     rank = 1 * (sides == "validation") + 2 * (sides == "test")
@@ -154,7 +150,7 @@ class Digits(NamedTuple):
 
 
 @cache
-def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
+def load(split: str, classes: tuple[int, ...] = (), division: Division | None = None) -> Digits:
     """The digits, or those of some classes; an image's split does not depend on `classes`.
 
     Raises:
@@ -166,19 +162,15 @@ def load(split: str, classes: tuple[int, ...] = ()) -> Digits:
     pairs = correlated(x.reshape(len(x), -1), ALIKE)
     groups = np.array(joined(keys, pairs))
     sides = (stratified if split == "stratified" else by_writer)(groups, y)
-{%- if divisions %}
-    if division := chosen():
+    if division:
         sides = divided(division, split, groups, sides, y)
     whole = in_its_last_split(groups, sides) & np.isin(sides, SPLITS)
-{%- else %}
-    whole = in_its_last_split(groups, sides)
-{%- endif %}
     kept = whole & np.isin(y, classes or np.unique(y))
     splits = {name: Images(x[kept & (sides == name)], y[kept & (sides == name)]) for name in SPLITS}
     source = f"scikit-learn's digits{''.join(f' {digit}' for digit in sorted(classes))}, {split}"
     content = b"".join(images.x.tobytes() + images.y.tobytes() for images in splits.values())
     rows = {name: len(images) for name, images in splits.items()}
-    digest = lock(source, [Entry("digits", len(content), fingerprint(content), rows)])
+    digest = lock(source, [Entry("digits", len(content), fingerprint(content), rows)], division)
     return Digits(splits, digest, shared(whole, sides, keys, groups))
 
 

@@ -1,7 +1,6 @@
-"""Train, validation and test: who belongs where, and proof that it stayed so.
+"""Train, validation and test, and proof that they stayed what they were.
 
-An example's split is a function of its group's hash, so it does not move when other data come or go, and everything in
-a group lies on the same side. `data.lock.json` records what the data were; later runs refuse data that differ.
+`data.lock.json` records what the data were; later runs refuse data that differ.
 """
 
 import json
@@ -10,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-{% if divisions -%}
-from .resplit import chosen
-{% endif -%}
-from ..core.errors import Problem
 from ..core.config_io import fingerprint
+from ..core.errors import Problem
+from ..core.files import write_atomically
 
 T = TypeVar("T")
 
@@ -43,33 +40,18 @@ class Training(Generic[T]):
         self.data = splits["train"]
 
 
-def split_of(group: str) -> str:
-    """The split of a group: about 80 % train, 10 % validation, 10 % test.
-
-    `group` is a hexadecimal SHA-256 of what its members share.
-    """
-    tenth = int(group, 16) % 10
-{%- if divisions %}
-    split = "validation" if tenth == 8 else "test" if tenth == 9 else "train"
-    division = chosen()
-    return division.place(group, split) if division else split
-{%- else %}
-    return "validation" if tenth == 8 else "test" if tenth == 9 else "train"
-{%- endif %}
-
-
-def lock(source: str, entries: list[Entry], file: Path = LOCK) -> str:
+def lock(source: str, entries: list[Entry], division: object = None, file: Path = LOCK) -> str:
     """Record the data under the name `source`, or compare them with what is recorded, and return their hash.
+
+    Data under another `division` than the project's own have a hash of their own, which is not recorded.
 
     Raises:
         Problem: the data are not those of the lock, or the lock cannot be read.
     """
     listed = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.path)]
     digest = fingerprint(json.dumps(listed))
-{%- if divisions %}
-    if division := chosen():
+    if division is not None:
         return fingerprint(f"{digest} {division}")
-{%- endif %}
     try:
         locks = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         recorded = locks.get(source)
