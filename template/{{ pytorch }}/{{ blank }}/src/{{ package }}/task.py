@@ -43,13 +43,10 @@ class Classification(Task):
     def leakage(self) -> Leakage:
         return load(self.division).leakage
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return torch.tensor(float(len(batch["y"])), device=batch["y"].device)
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         logits = model(batch["x"])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return Output(functional.cross_entropy(logits, batch["y"], reduction="sum"), {}, {})
+        return Output(functional.cross_entropy(logits, batch["y"], reduction="sum"), len(logits))
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`logits`, (n, classes), and `y`, (n,)."""

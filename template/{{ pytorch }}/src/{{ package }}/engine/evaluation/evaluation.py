@@ -16,14 +16,19 @@ from ..statistics.metrics import summarise
 from ..task import Config, Context, Task
 from ..training.checkpoint import load_weights, weights_of
 from ..training.device import choose_for_use
+from ..training.process_group import Processes
 from ..training.seeding import generator, key
 from ..training.validation import measure
+
+ALONE = Processes()
 
 
 class Evaluation:
     """A finished run, measured on a split."""
 
-    def __init__(self, run: Path, config: Config, task: Task, split: str = "validation") -> None:
+    def __init__(
+        self, run: Path, config: Config, task: Task, split: str = "validation", world: Processes = ALONE
+    ) -> None:
         self.run, self.config, self.task = run, config, task
         weights = weights_of(run)
         self.environment = load_environment(run)
@@ -43,6 +48,7 @@ class Evaluation:
             seed=self.config.seed,
             bf16=self.device.bf16,
             bar=True,
+            world=world,
         )
         self.results = summarise(self.metrics, self.task.floors(split))
 
@@ -59,7 +65,8 @@ class Evaluation:
 
     def pictures(self) -> dict[str, Figure]:
         """The report's plots of the split, by name."""
-        return {"validation": self.task.picture(self.records)}
+        figure = self.task.picture(self.records)
+        return {"validation": figure} if figure else {}
 
     def leakage(self) -> dict[str, Any]:
         """What the splits have in common."""
