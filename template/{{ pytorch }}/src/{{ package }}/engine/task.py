@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Config", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
 
 
+@runtime_checkable
 class Config(Protocol):
     """What the engine knows of a run's configuration, which `presets.py` defines."""
 
