@@ -119,8 +119,8 @@ def evaluate(run: Path, config: Config, task: "Task", world: "World") -> None:
     from ..statistics.metrics import show
 
     evaluation = Evaluation(run, config, task, world=world)
-    if not world.first:
-        return
+    if not evaluation.measured.metrics:
+        return  # the first process has them
     report(evaluation)
     if evaluation.examples:
         print(f"\n{evaluation.examples}\n")
