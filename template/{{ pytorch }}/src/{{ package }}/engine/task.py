@@ -6,7 +6,7 @@ with state between its steps, or a loss over the whole batch, needs no change in
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Config", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
 
 
+@runtime_checkable
 class Config(Protocol):
     """What the engine knows of a run's configuration, which `presets.py` defines."""
 
