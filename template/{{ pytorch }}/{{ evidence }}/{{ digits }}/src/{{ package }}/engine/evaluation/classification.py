@@ -6,13 +6,14 @@ A temperature is a choice like any other, so it is never fitted to the test spli
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from ..statistics.metrics import finite
 
 BINS = 15
 """As in Guo et al. 2017 (arXiv:1706.04599)."""
@@ -59,30 +60,10 @@ class Calibration:
         return self.ece <= self.ece_by_chance
 
 
-@dataclass(frozen=True, kw_only=True)
-class PerClass:
-    """One class against all others; a figure without anything to divide by is None."""
-
-    label: int
-    precision: float | None
-    """Of those that were taken for it, the share that is it."""
-    recall: float | None
-    """Of those that are it, the share that was taken for it."""
-    f1: float | None
-    """The harmonic mean of both."""
-    support: int
-    """How many are it."""
-
-
-def softmax(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
-    """Probabilities in double precision."""
-    raised = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
-
-
 def calibration(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, " n"]) -> Calibration:
     """Everything there is to say about a classifier's confidence."""
-    probabilities = softmax(logits)
+    logits = logits.astype(np.float64)
+    probabilities = softmax(logits, 1)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == y
     as_they_are, calibrated = errors_of_halves(logits, y)
     return Calibration(
@@ -143,10 +124,10 @@ def fit_temperature(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, "
     expected of them, says on which side of T the optimum lies.
     """
     low, high = np.log(TEMPERATURES)
-    true = logits[np.arange(len(y)), y].astype(np.float64)
+    true = logits[np.arange(len(y)), y]
     for _ in range(40):
         middle = (low + high) / 2
-        expected = (softmax(logits / np.exp(middle)) * logits).sum(1)
+        expected = (softmax(logits / np.exp(middle), 1) * logits).sum(1)
         low, high = (low, middle) if (true - expected).sum() >= 0 else (middle, high)
     return float(np.exp((low + high) / 2))
 
@@ -158,51 +139,23 @@ def errors_of_halves(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, 
     for half in (first, ~first):
         temperature = fit_temperature(logits[~half], y[~half])
         right = logits[half].argmax(1) == y[half]
-        errors.append([expected_error(softmax(logits[half] / t).max(1), right) for t in (1.0, temperature)])
+        errors.append([expected_error(softmax(logits[half] / t, 1).max(1), right) for t in (1.0, temperature)])
     as_they_are, calibrated = np.mean(errors, axis=0).tolist()
     return as_they_are, calibrated
 
 
 def confusion(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, " n"]) -> Int[np.ndarray, "classes classes"]:
     """Counts: row what it is, column what it was taken for."""
-    classes = logits.shape[1]
-    return np.bincount(y * classes + logits.argmax(1), minlength=classes**2).reshape(classes, classes)
+    return confusion_matrix(y, logits.argmax(1), labels=range(logits.shape[1]))
 
 
-def per_class(counts: Int[np.ndarray, "classes classes"]) -> list[PerClass]:
-    """Figures of each class, from the confusion matrix."""
-    figures = []
-    for label, row in enumerate(counts):
-        hits, taken, support = int(row[label]), int(counts[:, label].sum()), int(row.sum())
-        figures.append(
-            PerClass(
-                label=label,
-                precision=hits / taken if taken else None,
-                recall=hits / support if support else None,
-                f1=2 * hits / (taken + support) if taken + support else None,
-                support=support,
-            )
-        )
-    return figures
+def per_class(logits: Float[np.ndarray, "n classes"], y: Int[np.ndarray, " n"]) -> list[dict[str, Any]]:
+    """Each class against all others: label, precision, recall, F1, and support, which is how many are it.
 
-
-def reliability_diagram(found: Calibration) -> "Figure":
-    """Accuracy against confidence, with a point's area as its bin's share, above these shares."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    total = sum(one.count for one in found.bins)
-    for one in found.bins:
-        lower.bar(one.low, one.count / total, one.high - one.low, align="edge", alpha=0.5, color="C0", edgecolor="C0")
-        if one.accuracy is not None and one.confidence is not None:
-            area = 15 + 250 * one.count / total
-            upper.plot([one.confidence] * 2, [one.confidence, one.accuracy], color="C3", zorder=2)
-            upper.scatter(one.confidence, one.accuracy, area, color="C0", zorder=3)
-    upper.plot([0, 1], [0, 1], linestyle="--", linewidth=1, color="black")
-    title = f"Reliability: ECE {found.ece:.3f} (by chance up to {found.ece_by_chance:.3f})"
-    upper.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="accuracy", title=title)
-    lower.set(xlabel="confidence", ylabel="share")
-    for axes in (upper, lower):
-        axes.grid(alpha=0.3)
-    return figure
+    A figure without anything to divide by is None: the precision of a class for which nothing was taken, say.
+    """
+    labels = range(logits.shape[1])
+    figures = precision_recall_fscore_support(y, logits.argmax(1), labels=labels, zero_division=np.nan)
+    names = ("label", "precision", "recall", "f1", "support")
+    rows = zip(labels, *(column.tolist() for column in figures), strict=True)
+    return [finite(dict(zip(names, row, strict=True))) for row in rows]

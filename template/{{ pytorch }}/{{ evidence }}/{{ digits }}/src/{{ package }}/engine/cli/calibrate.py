@@ -9,12 +9,13 @@ from tyro.conf import Positional
 
 from ...presets import Config
 from ..core.errors import Problem
+from ..core.table import aligned
 from .common import opened
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..evaluation.classification import Calibration, PerClass
+    from ..evaluation.classification import Calibration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,14 @@ class Calibrate:
 
     def __call__(self) -> None:
         from ..core.files import save_figure, write_atomically
-        from ..evaluation.classification import calibration, confusion, per_class, reliability_diagram
+        from ..evaluation.classification import calibration, confusion, per_class
+        from ..report.classes import reliability_diagram
 
         run, config = opened(self.run)
         logits, y = validation(run, config)
         found, counts = calibration(logits, y), confusion(logits, y)
-        classes = per_class(counts)
-        figures = asdict(found) | {"classes": [asdict(one) for one in classes], "confusion": counts.tolist()}
+        classes = per_class(logits, y)
+        figures = asdict(found) | {"classes": classes, "confusion": counts.tolist()}
         folder = run / "report"
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "calibration.json", json.dumps(figures, indent=2) + "\n")
@@ -65,23 +67,30 @@ def told(found: "Calibration", n: int) -> list[str]:
     """The figures, and what they mean."""
     chance = "within what chance gives" if found.within_chance else "beyond what chance gives"
     sure = "above 1: it is too sure of itself" if found.temperature > 1 else "below 1: it is not sure enough of itself"
-    return [
-        f"{'calibration error (ECE)':28}{found.ece:.4f}  {chance} a calibrated model with n = {n}: "
-        f"up to {found.ece_by_chance:.4f}",
-        f"{'Brier score':28}{found.brier:.4f}  0 is ideal, 2 the worst",
-        f"{'temperature':28}{found.temperature:.4f}  the best divisor of the logits; {sure}",
-        f"{'ECE with a temperature':28}{found.ece_calibrated:.4f}  and {found.ece_halves:.4f} without: in halves, each "
-        "with the other's temperature",
+    rows = [
+        (
+            "calibration error (ECE)",
+            found.ece,
+            f"{chance} a calibrated model with n = {n}: up to {found.ece_by_chance:.4f}",
+        ),
+        ("Brier score", found.brier, "0 is ideal, 2 the worst"),
+        ("temperature", found.temperature, f"the best divisor of the logits; {sure}"),
+        (
+            "ECE with a temperature",
+            found.ece_calibrated,
+            f"and {found.ece_halves:.4f} without: in halves, each with the other's temperature",
+        ),
     ]
+    return aligned([(name, f"{value:.4f}", remark) for name, value, remark in rows], "<26", ">8", "<")
 
 
-def table(classes: "list[PerClass]", counts: list[list[int]]) -> list[str]:
+def table(classes: list[dict[str, Any]], counts: list[list[int]]) -> list[str]:
     """Lines for a terminal: the figures of each class, and what it was mistaken for most."""
-    lines = [f"{'class':>5}{'precision':>12}{'recall':>9}{'F1':>8}{'support':>9}  mistaken for"]
+    rows = [("class", "precision", "recall", "F1", "support", "mistaken for")]
     for one, row in zip(classes, counts, strict=True):
-        figures = ["" if value is None else f"{value:.3f}" for value in (one.precision, one.recall, one.f1)]
-        wrong = sorted(((label, count) for label, count in enumerate(row) if count), key=lambda item: -item[1])
-        mistaken = ", ".join(f"{label} ({count})" for label, count in wrong if label != one.label)
-        line = f"{one.label:>5}{figures[0]:>12}{figures[1]:>9}{figures[2]:>8}{one.support:>9}  {mistaken}"
-        lines.append(line.rstrip())
-    return lines
+        label, *figures = (one[name] for name in ("label", "precision", "recall", "f1"))
+        wrong = sorted(((other, count) for other, count in enumerate(row) if count), key=lambda item: -item[1])
+        mistaken = ", ".join(f"{other} ({count})" for other, count in wrong if other != label)
+        precision, recall, f1 = ("" if value is None else f"{value:.3f}" for value in figures)
+        rows.append((str(label), precision, recall, f1, str(one["support"]), mistaken))
+    return aligned(rows, ">5", ">12", ">9", ">8", ">9", "<")
