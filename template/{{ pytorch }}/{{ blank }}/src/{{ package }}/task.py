@@ -57,6 +57,9 @@ class Classification(Task):
         from sklearn.linear_model import LogisticRegression
         from sklearn.neighbors import KNeighborsClassifier
 
-        methods = {"logistic regression": LogisticRegression(max_iter=1000), "nearest neighbour": KNeighborsClassifier(1)}
+        methods = {
+            "logistic regression": LogisticRegression(max_iter=1000),
+            "nearest neighbour": KNeighborsClassifier(1),
+        }
         train, held_out = self.data("train"), self.data(split)
         return {name: method.fit(train.x, train.y).score(held_out.x, held_out.y) for name, method in methods.items()}
