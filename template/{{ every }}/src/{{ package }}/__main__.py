@@ -1,3 +1,5 @@
+"""What `python -m` runs."""
+
 from .engine.cli.main import main
 
 if __name__ == "__main__":

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import fast_downward
 import numpy as np
 
-from .engine.alfworld.game import Engine, translated
 from .engine.alfworld.environment import ROUNDS, Environment
-from .engine.core.errors import Problem
-from .engine.core.config_io import fingerprint
+from .engine.alfworld.game import Engine, translated
 from .engine.alfworld.households import LYING, STANDING
-from .protocol import Call, take
-from .engine.alfworld.tables import FITS
-from .tasks import APPLIANCES, Task, game_of
+from .engine.alfworld.tables import APPLIANCES, FITS
+from .engine.alfworld.task import Task, game_of
+from .engine.core.config_io import fingerprint
+from .engine.core.errors import Problem
+from .engine.task import Call
+from .protocol import take
 
 VAIN = 5
 """Places, at most, that the expert searches in vain."""

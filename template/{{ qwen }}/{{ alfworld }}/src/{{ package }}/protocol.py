@@ -5,9 +5,10 @@ and an action, each behind its word. The environment's side is the same in both:
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from .engine.agent import safe_json as bounded
+from .engine.agent import safe_json
+from .engine.task import Call, Dialogue, Unreadable
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -35,17 +36,6 @@ HOUSEHOLD = (
     "one object at a time. After each of your actions you are told what happened and which actions are possible now; "
     'if "Nothing happens", the action was not one of these: try another. '
 )
-
-
-class Unreadable(Exception):
-    """A message that holds no action; what is said is for the model to read."""
-
-
-class Call(NamedTuple):
-    """What a model does: the tool's name and its arguments."""
-
-    name: str
-    arguments: dict[str, str | list[str]]
 
 
 def take(action: str) -> Call:
@@ -124,13 +114,13 @@ class Text:
         return {"role": "user", "content": text}
 
 
-PROTOCOLS: dict[str, Functions | Text] = {"functions": Functions(), "text": Text()}
+PROTOCOLS: dict[str, Dialogue] = {"functions": Functions(), "text": Text()}
 
 
 def parsed(arguments: Any) -> dict[str, Any]:
     """A call's arguments: JSON from an endpoint, a table from a chat template."""
     if isinstance(arguments, str):
-        arguments = bounded.value(arguments, LONGEST, DEEPEST)
+        arguments = safe_json.value(arguments, LONGEST, DEEPEST)
     if not isinstance(arguments, dict):
         raise TypeError
     return arguments

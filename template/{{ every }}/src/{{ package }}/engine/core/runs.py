@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from .errors import Problem
 from .config_io import from_json, to_json
+from .errors import Problem
 from .files import replace, write_atomically
 
 T = TypeVar("T")

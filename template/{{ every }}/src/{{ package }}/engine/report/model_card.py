@@ -10,13 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..splits.splits import locked
 from ..core.files import write_atomically
+from ..splits.splits import locked
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PACKAGE = __name__.partition(".")[0]
+PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
 MEASURED = {"model-index:", "## Training", "## Evaluation on the validation split"}
 FIELD, SECTION = r"[\w-]+:", r"## .*"
 """How a field of the metadata and a section of the text begin."""
@@ -71,7 +72,7 @@ def card(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     asked = [f"## {title}\n\nTo be written by the owner: {question}\n" for title, question in OWNER.items()]
     texts = [
         f"---\n{metadata(evaluation, results)}\n---\n",
-        f"# {__package__}, run {results['run']}\n",
+        f"# {PACKAGE}, run {results['run']}\n",
         training(evaluation, results),
         "\n".join(metrics(results)),
         *asked,
@@ -87,7 +88,7 @@ def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
         *([f"pipeline_tag: {kind}"] if kind else []),
         *(f"{name}: {json.dumps(value)}" for name, value in fields.items()),
         "model-index:",
-        f"- name: {quoted(__package__)}",
+        f"- name: {quoted(PACKAGE)}",
         "  results:",
         "  - task:",
         f"      type: {kind or 'other'}",

@@ -15,9 +15,7 @@ from .contents import SECTIONS, WRITERS
 from .figures import curves
 
 
-def evaluate_finally(
-    run: Path, measure: Callable[[], dict[str, Result]], again: bool
-) -> tuple[dict[str, Any], bool]:
+def evaluate_finally(run: Path, measure: Callable[[], dict[str, Result]], again: bool) -> tuple[dict[str, Any], bool]:
     """The ledger's entry for a run's weights on the sealed test split, and whether the split was opened for it now.
 
     `measure` evaluates the run on that split, and is called where it has to be opened.

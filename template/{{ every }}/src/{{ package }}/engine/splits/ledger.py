@@ -19,6 +19,7 @@ from .seal import opened
 LEDGER = Path("ledger.jsonl")
 FIELDS = {"time", "run", "data", "weights", "results"}
 
+
 def final(identity: dict[str, str], measure: Callable[[], dict[str, Any]], again: bool) -> tuple[dict[str, Any], bool]:
     """The ledger's entry for these data and weights, and whether it is new: the first time, `measure` writes it.
 

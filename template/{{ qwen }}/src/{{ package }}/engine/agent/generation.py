@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from .rollout import Turn
-from .chat_template import END, Message, prompted
 from ..core.errors import Problem
+from ..task import Message
+from .chat_template import END, prompted
+from .rollout import Turn
 from .tool_calls import message_of
 
 Tokens = list[int]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .rollout import AT_ONCE, Turn
-from .chat_template import Message, Tools
 from ..core.errors import Problem
+from ..task import Message, Tools
+from .rollout import AT_ONCE, Turn
 from .tool_calls import CLOSING, OPENING, call_of, clean, message_of, read
 
 KEY = "OPENAI_API_KEY"

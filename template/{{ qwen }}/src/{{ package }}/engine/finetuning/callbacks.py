@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from . import checkpoints as saved
 from ..core.errors import Diverged
 from ..core.signals import Signals
 from ..core.tracking import Tracker
+from . import checkpoints
 
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""
@@ -65,7 +65,7 @@ WORDS = {"loss": "the loss", "eval_loss": "the validation loss", "grad_norm": "t
 
 def diverged(values: str, step: int, folder: Path) -> Diverged:
     """What to do about it."""
-    names = [path.name for path in saved.checkpoints(folder)]
+    names = [path.name for path in checkpoints.all_in(folder)]
     kept = f"{names[-1]} is kept" if names else "there was no checkpoint yet"
     return Diverged(
         f"{values} at step {step}; nothing of that step was saved, and {kept}. In a new run, lower "
@@ -111,7 +111,7 @@ class Record(TrainerCallback):
         """Put the record on the disk, then mark the checkpoint that counts on it as whole."""
         self.write()
         self.tracker.flush()
-        saved.mark(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        checkpoints.mark(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
 
 class Progress(ProgressCallback):

@@ -15,8 +15,7 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from ..core.errors import Problem
-from ..core.files import sync
-from ..core.files import replace
+from ..core.files import replace, sync
 
 PREFIX = "base_model.model."
 """What PEFT puts before the name of a weight."""

@@ -4,7 +4,7 @@ On MariaDB the tables are temporary ones: they are made without waiting for the 
 sees them, and the account cannot make others. MySQL cannot name a temporary table twice in one statement, so there
 they are ordinary ones, and two environments at a time need two databases.
 
-`python -m <package>.mariadb` prints the statements that make the account of `DBBENCH_URL`.
+`python -m <package>.engine.dbbench.mariadb` prints the statements that make the account of `DBBENCH_URL`.
 """
 
 import os
@@ -18,8 +18,8 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
-from .database import SECONDS, VARIABLE, Failed, Table, content, definition, insertion, quoted, shown
 from ..core.errors import Problem
+from .database import SECONDS, VARIABLE, Failed, Table, content, definition, insertion, quoted, shown
 
 PACKET = 65_536
 """Bytes of a value or a statement on the server. A row has up to 4096 values, and with MariaDB's 16 MiB a row of two

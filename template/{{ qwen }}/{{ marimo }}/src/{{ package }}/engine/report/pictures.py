@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..agent.chat_template import Example
-from ..finetuning.trajectories import Trajectory
 from ..core.errors import Problem
 from ..core.tracking import read
+from ..finetuning.trajectories import Trajectory
 
 BINS = 30
 BAR = 0.3
