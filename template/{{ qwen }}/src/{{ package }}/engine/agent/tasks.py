@@ -1,6 +1,6 @@
 """The tasks of each split, and that no two splits share a part of one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def tasks_of(config: DataConfig, agent_task: AgentTask, split: str) -> list[Any]
         raise Problem("no benchmark is named: train, or play, with --data.benchmark FILE")
     tasks = agent_task.official(Path(config.benchmark))
     trained_on = agent_task.generate(config.train, config.seed, "train")
-    refuse_overlap({"train": trained_on, "benchmark": tasks}, agent_task)
+    refuse_overlap({"train": trained_on, "benchmark": tasks}, agent_task.fingerprints)
     return tasks
 
 
@@ -32,12 +32,12 @@ def compared(config: DataConfig, agent_task: AgentTask) -> dict[str, list[Any]]:
     """The tasks of every split, after a look for what they have in common, with each other and with the benchmark."""
     tasks = {split: agent_task.generate(getattr(config, split), config.seed, split) for split in SPLITS}
     benchmark = {"benchmark": agent_task.official(Path(config.benchmark))} if config.benchmark else {}
-    refuse_overlap(tasks | benchmark, agent_task)
+    refuse_overlap(tasks | benchmark, agent_task.fingerprints)
     return tasks
 
 
-def refuse_overlap(tasks: Mapping[str, Sequence[Task]], agent_task: AgentTask) -> None:
-    """Stop where two splits, or a split and the benchmark, have a question, a table's row or a room in common.
+def refuse_overlap(tasks: Mapping[str, Sequence[Task]], fingerprints: Callable[[Any], frozenset[str]]) -> None:
+    """Stop where two splits, or a split and the benchmark, have a part of a task in common.
 
     Raises:
         Problem: they have.
@@ -45,7 +45,7 @@ def refuse_overlap(tasks: Mapping[str, Sequence[Task]], agent_task: AgentTask) -
     owners: dict[str, tuple[str, str]] = {}
     for split, members in tasks.items():
         for task in members:
-            for mark in agent_task.fingerprints(task):
+            for mark in fingerprints(task):
                 other, name = owners.setdefault(mark, (split, task.id))
                 if other != split:
                     raise Problem(
