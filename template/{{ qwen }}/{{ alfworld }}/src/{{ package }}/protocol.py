@@ -48,7 +48,7 @@ class Functions:
 
     system = f"{HOUSEHOLD}Act by calling the tool take_action with one of the possible actions, word for word."
     forgiving = True
-    """Whether an episode goes on after a move that cannot be read."""
+    """Whether an episode continues after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = TOOLS
 
     def read(self, message: dict[str, Any]) -> Call:
@@ -88,7 +88,7 @@ class Text:
         "THOUGHT: what you think\nACTION: one of the possible actions, word for word"
     )
     forgiving = True
-    """Whether an episode goes on after a move that cannot be read."""
+    """Whether an episode continues after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = None
 
     def read(self, message: dict[str, Any]) -> Call:

@@ -20,9 +20,9 @@ from . import checkpoints
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""
 SUMMARY = "train_runtime"
-"""A value of the log at the end, which tells of the steps since a run was last gone on with."""
+"""A value of the log at the end, which tells of the steps since a run was last resumed."""
 DROPPED = {"epoch", "num_tokens"}
-"""Values that say nothing that the step does not say, or that start at zero again when a run is gone on with."""
+"""Values that say nothing that the step does not say, or that start at zero again when a run is resumed."""
 CLOCK = ("runtime", "per_second")
 """How the names of values end that depend on the clock."""
 SKIPS = 30
@@ -43,7 +43,7 @@ class Stop(TrainerCallback):
 class Finite(TrainerCallback):
     """Ends a training whose loss or gradient is not a finite number, before it is recorded, evaluated or saved.
 
-    transformers goes on with such weights. In fp16, a gradient that is too large is no error: the gradient scaler
+    transformers continues with such weights. In fp16, a gradient that is too large is no error: the gradient scaler
     leaves the step out and lowers its scale.
     """
 

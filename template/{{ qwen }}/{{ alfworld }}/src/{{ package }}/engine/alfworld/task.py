@@ -18,7 +18,7 @@ class Task:
 
     id: str
     kind: str
-    """One of the six in `tables.KINDS`."""
+    """One of the six in `KINDS` of tables.py."""
     statement: str
     """What is to be done, in a sentence."""
     room: str
