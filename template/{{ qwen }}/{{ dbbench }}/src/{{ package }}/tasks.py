@@ -1,7 +1,7 @@
 """DB Bench tasks: AgentBench's own, and new ones of the same kinds.
 
 A generated task is a function of seed, split and number. The splits share no table, no row and no wording, since each
-has its own part of `themes.toml`; what two sets of tasks share shows in their `fingerprints`.
+has its own part of `engine/dbbench/themes.toml`; what two sets of tasks share shows in their `fingerprints`.
 """
 
 import hashlib
@@ -18,11 +18,10 @@ from .engine.dbbench.questions import KINDS, ask
 from .engine.dbbench.scoring import digest
 from .engine.dbbench.task import CHANGES, Task
 from .engine.dbbench.themes import sheet
+from .engine.splits.splits import SPLITS
 from .engine.task import AgentTask
 from .expert import expert
 from .protocol import PROTOCOLS, TOOLS
-
-SPLITS = ("train", "validation", "test")
 
 
 def generate(count: int, seed: int, split: str) -> list[Task]:

@@ -200,7 +200,7 @@ class Match:
                 yield self.end(place, "done" if reply.done else "rounds")
 
     def read(self, place: int, message: Message | None) -> Call | Ending | None:
-        """The move in a message, or why the episode ends; None where the policy was told what is wrong and continues."""
+        """The move in a message, or why the episode ends; None where the policy was told what is wrong."""
         one = self.running[place]
         if message is None:
             return "too long"
