@@ -116,7 +116,8 @@ def commands() -> dict[str, Any]:
         kind = getattr(importlib.import_module(f"{ROOM}.{module.name}"), name, None)
         if kind is not None:
             found[module.name.replace("_", "-")] = kind
-    return {word: found[word] for word in (*FIRST, *(word for word in found if word not in FIRST))}
+    first = [word for word in FIRST if word in found]
+    return {word: found[word] for word in (*first, *(word for word in found if word not in FIRST))}
 
 
 def starts_from_preset(kind: Any) -> bool:

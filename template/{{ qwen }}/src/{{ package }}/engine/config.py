@@ -1,14 +1,12 @@
-"""What a run can be told, and the presets."""
+"""The part of a configuration that the engine reads: the data, the model, and how to train."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from .chosen import ADAPTER, BASE, LENGTH, PACKING
-from .engine.core.errors import Problem
+from .core.errors import Problem
 
-FAMILIES = ("tiny-qwen2", "tiny-qwen3")
+TINY = ("tiny-qwen2", "tiny-qwen3")
 """Names of bases that are made on the spot: a few layers of the architecture with random weights."""
 
 
@@ -48,9 +46,9 @@ class DataConfig:
 class ModelConfig:
     """The base model, and what is trained of it."""
 
-    base: str = BASE
+    base: str
     """A name on the Hugging Face Hub, a folder, or tiny-qwen2 or tiny-qwen3: random, made on the spot."""
-    adapter: Literal["qlora", "lora", "full"] = ADAPTER
+    adapter: Literal["qlora", "lora", "full"]
     """Low-rank adapters on a base in 4 bits, on a base in 16 bits, or all weights."""
     rank: int = 64
     """Of the adapters, which sit on all seven linear projections of a layer."""
@@ -77,9 +75,9 @@ class TrainConfig:
     """Trajectories, or with packing rows of `length` tokens, in one optimizer step."""
     micro_batch: int = 1
     """Of them, how many in one forward pass. One keeps a GPU busy, and needs neither padding nor a mask for it."""
-    length: int = LENGTH
+    length: int
     """Tokens of the longest trajectory that is taken. Nothing is cut: a longer one is an error."""
-    packing: bool = PACKING
+    packing: bool = False
     """Put several trajectories into one row; they do not see each other."""
     learning_rate: float = 1e-4
     """Peak learning rate of AdamW."""
@@ -114,57 +112,25 @@ class TrainConfig:
         require("train.batch", self.batch, multiple, f"a multiple of the micro-batch, {self.micro_batch}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Everything that decides a run."""
+@runtime_checkable
+class RunConfig(Protocol):
+    """What the engine reads of the owner's `Config`, which is a dataclass."""
 
-    preset: str
-    seed: int = 0
-    """Seed of the adapters' initial weights, the order of the data and the dropout."""
-    data: DataConfig
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
+    @property
+    def preset(self) -> str:
+        """The name of the preset that it started from."""
 
-def smoke() -> Config:
-    """A minute or two on a CPU: a tiny random model takes the same path, and learns little."""
-    return Config(
-        preset="smoke",
-        data=DataConfig(train=16, validation=6, test=6),
-        model=ModelConfig(base=tiny_of(BASE), adapter="full"),
-        train=TrainConfig(
-            steps=8,
-            batch=4,
-            packing=False,  # a row of the longest length takes a CPU longer than all that would lie in it
-            learning_rate=3e-3,
-            activation_checkpointing=False,
-            precision="fp32",
-            validate_every=4,
-            save_every=4,
-            episodes=2,
-            tokens=32,
-        ),
-    )
+    @property
+    def seed(self) -> int:
+        """Seed of the adapters' initial weights, the order of the data and the dropout."""
 
+    @property
+    def data(self) -> DataConfig: ...
 
-def default() -> Config:
-    """The chosen base on the chosen GPU."""
-    return Config(
-        preset="default",
-        data=DataConfig(train=1000, validation=132, test=264),
-        train=TrainConfig(
-            batch=4 if PACKING else 16,
-            learning_rate=1e-5 if ADAPTER == "full" else 1e-4,
-            validate_every=25,
-            save_every=25,
-            episodes=24,
-        ),
-    )
+    @property
+    def model(self) -> ModelConfig: ...
 
-
-def tiny_of(base: str) -> str:
-    """The random model of a base's architecture."""
-    return FAMILIES["qwen3" in base.lower()]
-
-
-PRESETS: dict[str, Callable[[], Config]] = {"smoke": smoke, "default": default}
+    @property
+    def train(self) -> TrainConfig: ...
