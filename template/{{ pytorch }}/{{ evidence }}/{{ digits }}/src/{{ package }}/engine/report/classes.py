@@ -55,7 +55,7 @@ def write(evaluation: "Evaluation", results: dict[str, Any]) -> None:
     if found:
         calibration = found["calibration"]
         bins = tuple(classification.Bin(**one) for one in calibration["bins"])
-        diagram = classification.reliability_diagram(classification.Calibration(**calibration | {"bins": bins}))
+        diagram = reliability_diagram(classification.Calibration(**calibration | {"bins": bins}))
     html.write(evaluation, results, "classes.html.j2", reliability=diagram)
 
 
