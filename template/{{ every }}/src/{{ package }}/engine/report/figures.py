@@ -72,7 +72,8 @@ def draw_floors(axes: Axes, floors: dict[str, float], values: list[float]) -> No
     for (floor, _), height in zip(near, apart([(value - low) / (high - low) for _, value in near]), strict=True):
         axes.text(
             0.01, height, f"{floor} {floors[floor]:.3f}", transform=axes.transAxes, color=FLOOR, fontsize="small",
-            parse_math=False, bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            parse_math=False, in_layout=False,
+            bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
     far = ", ".join(f"{floor} {value:.3f}" for floor, value in ordered if (floor, value) not in near)
     if far:

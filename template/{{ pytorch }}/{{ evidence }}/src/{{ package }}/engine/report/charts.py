@@ -21,6 +21,16 @@ COLOURS = {"#000000": "var(--ink)"} | {
 METRICS = 3
 """Curves of so many: a classifier may have one metric for each class, and the tables show them all."""
 
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
+)
+"""Control characters, halves of characters, and marks that change the direction of writing and so hide what is said."""
+
+
+def printable(text: str) -> str:
+    """The text with a replacement character for each that HTML forbids or that would mislead."""
+    return UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
+
 
 class Chart(NamedTuple):
     """A recorded value over the steps."""
@@ -70,7 +80,7 @@ def standing(result: Result) -> Figure | None:
         for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):
             axes.text(
                 place, row - 0.24, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
-                parse_math=False,
+                parse_math=False, in_layout=False,
             )  # fmt: skip
     axes.set_ylim(len(rows) - 0.6, -0.75)
     axes.set_yticks([])
@@ -83,7 +93,7 @@ def standing(result: Result) -> Figure | None:
 
 def svg(figure: Figure, description: str) -> Markup:
     """A figure in the colours of the page, light or dark; the description is for those who do not see it."""
-    file = io.StringIO()
+    file, description = io.StringIO(), printable(description)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": description}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
