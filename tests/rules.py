@@ -5,7 +5,7 @@ import itertools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ SETTINGS = {"_min_copier_version", "_subdirectory", "_answers_file", "_envops"}
 MESSAGES = {"_message_before_copy", "_message_after_copy", "_message_before_update", "_message_after_update"}
 JINJA = Environment(autoescape=True, extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])
 TRUSTING_FLAGS = {"--trust", "--UNSAFE"}
+Overlays = dict[tuple[str, ...], set[str]]
 SWITCH = re.compile(r"\{\{ (\w+) \}\}")
 """The name of an overlay's folder."""
 CLOCK_AND_CHANCE = {"strftime", "to_datetime", "now", "rand", "random", "shuffle", "random_mac", "to_uuid", "fileglob"}
@@ -36,7 +37,7 @@ SELECTING = {
 """The questions that decide which overlays are active, by the family."""
 
 
-def overlays(template: Path) -> dict[tuple[str, ...], set[str]]:
+def overlays(template: Path) -> Overlays:
     """The paths that each overlay holds, as they are called once rendered, by the answers that switch it.
 
     An overlay of a family lies in the family's own, so that it takes both answers: ("pytorch", "cnn").
@@ -77,7 +78,7 @@ def _compiled(text: str) -> JinjaTemplate:
     return JINJA.from_string(text)
 
 
-def held_twice(overlays: dict[tuple[str, ...], set[str]], used: dict[str, Any]) -> list[str]:
+def held_twice(overlays: Overlays, used: dict[str, Any]) -> list[str]:
     """Paths that two of the overlays that these answers pick hold, or that are a file here and a folder there."""
     picked = [paths for names, paths in overlays.items() if all(used[name] for name in names)]
     held = Counter(path for paths in picked for path in paths)
@@ -92,7 +93,7 @@ def interface(module: Path) -> dict[str, list[str]]:
     return {f"{name}.{node.name}": [argument.arg for argument in node.args.args] for name, node in methods}
 
 
-def combinations(questions: tuple[str, ...], asked: dict[str, dict[str, Any]] = ASKED) -> list[dict[str, Any]]:
+def combinations(questions: Sequence[str], asked: dict[str, dict[str, Any]] = ASKED) -> list[dict[str, Any]]:
     """Every combination of the answers to some questions that offer choices."""
     offered = [_answers(question, asked) for question in questions]
     return [dict(zip(questions, answers, strict=True)) for answers in itertools.product(*offered)]
