@@ -32,14 +32,16 @@ Refused = dict[str, dict[str, dict[str, list[str]]]]
 
 def table(package: str) -> Needed:
     """What each task, base and adapter needs."""
-    part = {name: importlib.import_module(f"{package}.{name}") for name in ("architectures", "config", "memory")}
+    architectures = importlib.import_module(f"{package}.engine.models.architectures")
+    config = importlib.import_module(f"{package}.engine.config")
+    memory = importlib.import_module(f"{package}.engine.memory.estimate")
     needed: Needed = {}
-    for base in part["architectures"].KNOWN:
-        shape = part["architectures"].architecture(base)
+    for base in architectures.KNOWN:
+        shape = architectures.architecture(base)
         for adapter in ADAPTERS:
-            model = part["config"].ModelConfig(base=base, adapter=adapter)
+            model = config.ModelConfig(base=base, adapter=adapter)
             for task in LENGTHS:
-                found = part["memory"].estimate(shape, model, training(part["config"], task))
+                found = memory.estimate(shape, model, training(config, task))
                 needed[task, base, adapter] = found.needed / GIB
     return needed
 
@@ -117,7 +119,7 @@ def main() -> None:
     parser.add_argument("--check", type=Path, metavar="FILE", help="fail where this copier.yml says something else")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put what was measured into this copier.yml")
     options = parser.parse_args()
-    capacity: dict[str, float] = importlib.import_module(f"{options.package}.fitting").CAPACITY
+    capacity: dict[str, float] = importlib.import_module(f"{options.package}.engine.memory.fit").CAPACITY
     needed = table(options.package)
     measured = refused(needed, capacity)
     show(needed, capacity)

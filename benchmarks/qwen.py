@@ -42,13 +42,13 @@ class Rate(NamedTuple):
 
 def row_length(package: str) -> int:
     """Tokens of a packed row, as the project has it for its task."""
-    return int(import_module(f"{package}.chosen").LENGTH)
+    return int(import_module(f"{package}.config").LENGTH)
 
 
 def config(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bool = False) -> Any:
     """A training of the tiny model on all its weights, evaluated before its first step and after its last."""
-    part = import_module(f"{package}.config")
-    return part.Config(
+    part = import_module(f"{package}.engine.config")
+    return import_module(f"{package}.config").Config(
         preset="bench",
         data=part.DataConfig(protocol="text", train=64, validation=8, test=8),
         model=part.ModelConfig(base="tiny-qwen2", adapter="full"),
@@ -68,11 +68,17 @@ def config(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bo
     )
 
 
+def agent_task(package: str) -> Any:
+    """What the project's engine is given of its tasks."""
+    return import_module(f"{package}.tasks").AGENT_TASK
+
+
 @cache
 def prepared(package: str) -> Any:
     """The trajectories, the tiny model's folder and its tokenizer, and the tokens of the trajectories."""
+    prepare = import_module(f"{package}.engine.finetuning.preparation").prepare
     with redirect_stderr(io.StringIO()):
-        return import_module(f"{package}.training").prepare(config(package, 1))
+        return prepare(config(package, 1), agent_task(package))
 
 
 def lengths(package: str) -> list[int]:
@@ -82,19 +88,15 @@ def lengths(package: str) -> list[int]:
 
 def ours(package: str, steps: int, micro_batch: int = MICRO_BATCH, packing: bool = False) -> float:
     """Tokens a second of the project's own `train`, by the clock and the count of the trainer that it builds."""
-    asked, training = config(package, steps, micro_batch, packing), import_module(f"{package}.training")
-    built: list[Any] = []
+    train = import_module(f"{package}.engine.finetuning.training").train
+    asked, built = config(package, steps, micro_batch, packing), list[Any]()
 
-    def build(*given: Any, **options: Any) -> Any:
-        built.append(original(*given, **options))
+    def build(*given: Any) -> Any:
+        built.append(import_module(f"{package}.sft").build(*given))
         return built[-1]
 
-    original, training.build = training.build, build
-    try:
-        with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-            training.train(asked, Path(folder))
-    finally:
-        training.build = original
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        train(asked, agent_task(package), Path(folder), build)
     log = built[-1].state.log_history
     return tokens_of(log) / next(entry["train_runtime"] for entry in log if "train_runtime" in entry)
 
@@ -189,9 +191,9 @@ class Played(NamedTuple):
 
 def database(package: str, url: str, count: int) -> Played:
     """DB Bench on SQLite, where `url` is empty, or on a server: a database a task, every one checked."""
-    part = {name: import_module(f"{package}.{name}") for name in ("tasks", "expert", "environment")}
-    known = [(task, part["expert"].expert(task)) for task in part["tasks"].generate(count, 0, "train")]
-    with part["environment"].Environment(url) as environment:
+    given = agent_task(package)
+    known = [(task, given.expert(task)) for task in given.generate(count, 0, "train")]
+    with given.environment(url) as environment:
         environment.reset(known[0][0])
         began, started = 0.0, time.perf_counter()
         for task, moves in known:
@@ -209,14 +211,14 @@ def database(package: str, url: str, count: int) -> Played:
 @cache
 def ways(package: str, count: int) -> list[tuple[Any, list[Any]]]:
     """Households, and the commands of the expert in each."""
-    tasks, expert = (import_module(f"{package}.{name}") for name in ("tasks", "expert"))
-    return [(task, [call for _, call in expert.expert(task)]) for task in tasks.generate(count, 0, "train")]
+    given = agent_task(package)
+    return [(task, [call for _, call in given.expert(task)]) for task in given.generate(count, 0, "train")]
 
 
 def household(package: str, processes: int, count: int) -> Played:
     """ALFWorld, in so many processes: each plays one episode after the other, all beginning together."""
     known, began, moved = ways(package, count), 0.0, 0.0
-    with import_module(f"{package}.environment").Pool(processes) as pool:
+    with agent_task(package).pool(processes) as pool:
         heeded(pool.reset({place: known[place][0] for place in range(processes)}))
         for start in range(0, count, processes):
             group = dict(enumerate(known[start : start + processes]))

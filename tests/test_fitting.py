@@ -28,7 +28,7 @@ def fitting(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = import_module("fitting")
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
-    monkeypatch.setitem(sys.modules, "made_up.fitting", SimpleNamespace(CAPACITY=CAPACITY))
+    monkeypatch.setitem(sys.modules, "made_up.engine.memory.fit", SimpleNamespace(CAPACITY=CAPACITY))
     needed = {("dbbench", "big", "lora"): 15.0, ("alfworld", "big", "lora"): 30.0}
     monkeypatch.setattr(script, "table", lambda package: needed)
     return script

@@ -12,10 +12,11 @@ from rendering import render
 
 COMPARED = """
 import sys, types
-sys.modules["some_project.runs"] = types.SimpleNamespace(find=None, load_config=None)  # it imports more than this needs
+# It imports more than this needs.
+sys.modules["some_project.engine.core.runs"] = types.SimpleNamespace(find=None, load_config=None)
 names = {}
 exec(sys.argv.pop(), names)
-from some_project.config import PRESETS
+from some_project.presets import PRESETS
 default = PRESETS["default"]()
 assert names["whole"] in (default, default.data)
 """

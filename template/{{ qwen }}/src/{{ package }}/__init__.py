@@ -1,4 +1,4 @@
-"""An agent: a language model that is fine-tuned to play a task, and evaluated on it. `commands` has what it can do."""
+"""An agent: a language model that is fine-tuned to play a task, and evaluated on it. engine/cli/ has the commands."""
 
 import logging
 import os

@@ -1,20 +1,25 @@
-"""What the trainer knows of a task: the seam between the engine and your model.
+"""The task interface: what the engine knows of a project, which `task.py` fills in.
 
-`task.py` fills it in. The trainer, the checkpoints, `check` and `report` use nothing else of a project, so a model
-with state between its steps, or a loss over the whole batch, needs no change in them.
+A project's task is a subclass of `Task` with five methods: `model`, `data`, `loss`, `records` and `metrics`. Everything
+else has a default. What only some tasks can do is a protocol below: a task that has its methods has the capability.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from .core.batch import Batch, Examples
+from .optim.optimizers import build_optimizers
+from .optim.schedules import Schedule, build_schedule
 from .splits.division import Division
-from .splits.leakage import Leakage, equal_examples
+from .splits.leakage import Leakage, Sample, compare, recorded, samples
 from .splits.seal import sealed
 from .statistics.metrics import Metric
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Config", "Context", "Examples", "Fault", "Metric", "Output", "Task"]
 
 
+@runtime_checkable
 class Config(Protocol):
     """What the engine knows of a run's configuration, which `presets.py` defines."""
 
@@ -55,10 +61,12 @@ class Output(NamedTuple):
     """What one forward pass gives the trainer."""
 
     loss: Tensor
-    """Scalar: the *sum* over what `Task.weight` counts; the trainer divides by the total weight."""
-    carry: dict[str, Tensor]
-    """State for the next step, detached, with the slots of the micro-batch as leading dimension; {} for none."""
-    logs: dict[str, Tensor]
+    """Scalar: a *sum*, which the trainer divides by the total of `units` over micro-batches and processes."""
+    units: Tensor | float
+    """What it is a sum over: the number of examples or tokens, or their total weight."""
+    carry: dict[str, Tensor] = {}  # noqa: RUF012 - a NamedTuple's default is never changed
+    """State for the next step, detached, with the slots of the micro-batch as leading dimension."""
+    logs: dict[str, Tensor] = {}  # noqa: RUF012
     """Further scalars to record, summed like the loss."""
 
 
@@ -71,17 +79,16 @@ class Fault(NamedTuple):
     remedy: list[str]
 
 
-class Task:
+class Task(ABC):
     """What a project learns, and how it is measured."""
 
     unit: ClassVar[str] = "examples"
-    """What `weight` counts."""
+    """What `Output.units` counts."""
     pipeline: ClassVar[str] = ""
     """What the Hugging Face Hub calls such a task (https://huggingface.co/tasks), for the model card; "" for none."""
     separable: ClassVar[bool] = True
     """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
     one micro-batch on each process."""
-
     division: Division | None = None
     """How `data` divides the examples, where an experiment sets it before they are read; None is as usual."""
 
@@ -91,28 +98,67 @@ class Task:
         if "data" in vars(cls):
             cls.data = sealed(cls.data)  # type: ignore[method-assign]
 
+    # ---- Required
+
+    @abstractmethod
     def model(self) -> nn.Module:
         """A freshly initialised model with everything that is trained in it."""
-        raise NotImplementedError
 
-    def check_start(self, earlier: Any) -> None:
-        """Refuse to start from a run that was trained with the configuration `earlier` (`train --init`).
-
-        Raises:
-            Problem: it has been trained on examples that this task holds out.
-        """
-
-    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """Parameter groups for the optimizer: no decay for vectors (norms, gates, biases)."""
-        parameters = list(model.parameters())
-        return [
-            {"params": [p for p in parameters if p.ndim >= 2]},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-
+    @abstractmethod
     def data(self, split: str) -> Examples:
         """The examples of `train`, `validation` or `test`; the last is sealed until `evaluate --final`."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+        """One forward pass. Call `model(...)` itself: its other methods bypass what data-parallel training hooks."""
+
+    @abstractmethod
+    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+        """What the metrics need to know of each example of a split, concatenated, on the CPU.
+
+        A classifier's are `logits`, (n, classes), and `y`, (n,): what is about classes knows it by these names.
+        `loader` gives the batches in the order of the examples, on the model's device.
+        """
+
+    @abstractmethod
+    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+        """The figures of merit. The first decides which checkpoint is the best."""
+
+    # ---- Optional: how it is trained
+
+    def optimizer(self, model: nn.Module, config: "TrainConfig") -> Optimizer | list[Optimizer]:
+        """The optimizer, or several that share the parameters; `config.learning_rate` is the peak of the schedule."""
+        return build_optimizers(model, config)
+
+    def schedule(self, config: "TrainConfig") -> Schedule:
+        """The factor of each parameter group's learning rate at a step."""
+        return build_schedule(config)
+
+    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+        """The state before the first step of one micro-batch of `slots` examples; {} where steps share nothing."""
+        return {}
+
+    # ---- Optional: what the data are
+
+    def data_hash(self) -> str:
+        """Identifies the data and their split; a run refuses to resume with others.
+
+        Unless a task says otherwise, the hash of every example, recorded in data.lock.json.
+        """
+        return recorded(type(self).__name__, self._samples, self.division)
+
+    def leakage(self) -> Leakage:
+        """What the splits share; a training does not start where that is anything.
+
+        Unless a task says otherwise, examples that are equal to the bit. What is nearly equal is found best where the
+        data are split: let `leakage.compare` look there, and return what it says.
+        """
+        return compare(self._samples, [], "tensors equal to the bit")
+
+    @cached_property
+    def _samples(self) -> list[Sample]:
+        """Every example of every split."""
+        return samples(self.data)
 
     def shaped(self, count: int) -> Batch:
         """A batch like those of `count` training examples, to estimate memory with: shapes and types count alone.
@@ -121,86 +167,21 @@ class Task:
         """
         return self.data("train").batch(np.zeros(count, np.int64), None)
 
-    def data_hash(self) -> str:
-        """Identifies the data and their split; a run refuses to go on with others."""
-        raise NotImplementedError
-
-    def leakage(self) -> Leakage:
-        """What the splits share; a training does not start where that is anything.
-
-        Unless a task says otherwise, examples that are equal to the bit, for which every split is read once. What is
-        nearly equal is found best where the data are split: let `leakage.compare` look there, and return what it says.
-        """
-        return equal_examples(self.data)
-
-    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
-        """The state before the first step of one micro-batch of `slots` examples."""
-        return {}
-
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        """How much the batch counts, in tokens or examples: a scalar."""
-        raise NotImplementedError
-
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
-        """One forward pass. Call `model(...)` itself: its other methods bypass what data-parallel training hooks."""
-        raise NotImplementedError
-
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
-        """What the metrics need to know of each example of a split, concatenated, on the CPU.
-
-        A classifier's are `logits`, (n, classes), and `y`, (n,): what is about classes knows it by these names.
-        `loader` gives the batches in the order of the examples, on the model's device.
-        """
-        raise NotImplementedError
-
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        """The figures of merit. The first decides which checkpoint is the best."""
-        raise NotImplementedError
-
-    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
-        """What is wrong with a model that has these records, as far as nobody but this task can tell."""
-        return []
+    # ---- Optional: what is shown beside the metrics
 
     def floors(self, split: str) -> dict[str, float]:
         """What simple methods, fitted to the training split, reach on a split, in the first metric."""
-        raise NotImplementedError
+        return {}
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
+    def picture(self, records: dict[str, Tensor]) -> "Figure | None":
         """One plot of what the model does on the validation split."""
-        raise NotImplementedError
+        return None
 
     def examples(self, model: nn.Module, context: Context) -> str:
         """A few things that the model says, to be read by a person."""
-        raise NotImplementedError
+        return ""
 
-    def portray(self, index: int) -> str | np.ndarray | None:
-        """What a person sees of an example of the validation split, counted as by the first metric's `per_example`.
-
-        A text; or an image's brightness, (H, W), or colours, (H, W, 3), from 0 to 1; None where nothing can be seen.
-        """
-        return None
-
-    def expected_loss(self) -> float | None:
-        """Loss per unit of weight of an untrained model, where theory gives it."""
-        return None
-
-    def flops(self) -> float | None:
-        """Floating-point operations of a forward pass, per unit of weight; None leaves it to PyTorch to count them.
-
-        A multiplication and an addition are two. A backward pass takes twice as many.
-        """
-        return None
-
-    def graded(self) -> float:
-        """The share of these operations that has a backward pass: 1, unless a part is computed without gradient."""
-        return 1.0
-
-    def uncut(self, model: nn.Module) -> nn.Module:
-        """The model with a gradient through everything that it computes, where training cuts it short on purpose.
-
-        `check` compares that gradient with differences of the loss.
-        """
-        return model
+    # ---- Optional: what is known of the model
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         """Properties of this architecture that `check` confirms: a name and what was found.
@@ -210,5 +191,74 @@ class Task:
         """
         return {}
 
+    def flops(self) -> float | None:
+        """Floating-point operations of a forward pass, per unit; None leaves it to PyTorch to count them.
+
+        A multiplication and an addition are two. A backward pass takes twice as many.
+        """
+        return None
+
+
+@runtime_checkable
+class ExpectsLoss(Protocol):
+    """Theory gives the loss of an untrained model."""
+
+    def expected_loss(self) -> float:
+        """Per unit."""
+        ...
+
+
+@runtime_checkable
+class Portrays(Protocol):
+    """An example can be seen."""
+
+    def portray(self, index: int) -> str | np.ndarray:
+        """What a person sees of an example of the validation split, counted as by the first metric's `per_example`.
+
+        A text; or an image's brightness, (H, W), or colours, (H, W, 3), from 0 to 1.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsFaults(Protocol):
+    """Some faults of a trained model are known to this task alone."""
+
+    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
+        """What is wrong with a model that has these records."""
+        ...
+
+
+@runtime_checkable
+class CutsGradient(Protocol):
+    """Training cuts the gradient short on purpose."""
+
+    def graded(self) -> float:
+        """The share of `flops` that has a backward pass."""
+        ...
+
+    def uncut(self, model: nn.Module) -> nn.Module:
+        """The model with its whole gradient, which `check` compares with differences of the loss."""
+        ...
+
+
+@runtime_checkable
+class SavesAssets(Protocol):
+    """Prediction needs more than the weights."""
+
     def save_assets(self, folder: Path) -> None:
-        """Write into the run what prediction needs besides the weights."""
+        """Write it into the run."""
+        ...
+
+
+@runtime_checkable
+class ChecksStart(Protocol):
+    """Not every run may be started from."""
+
+    def check_start(self, earlier: Any) -> None:
+        """Refuse to start from a run that was trained with the configuration `earlier` (`train --init`).
+
+        Raises:
+            Problem: it has been trained on examples that this task holds out.
+        """
+        ...

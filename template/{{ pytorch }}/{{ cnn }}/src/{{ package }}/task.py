@@ -68,15 +68,13 @@ class Classification(Task):
             return torch.ones(len(y), device=y.device)
         return self.class_weights.to(y.device)[y]
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return self.counted(batch["y"]).sum()
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         logits = model(batch["x"])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         smoothing = self.objective.smoothing if model.training else 0.0
         nats = functional.cross_entropy(logits, batch["y"], reduction="none", label_smoothing=smoothing)
-        return Output((self.counted(batch["y"]) * nats).sum(), {}, {})
+        weights = self.counted(batch["y"])
+        return Output((weights * nats).sum(), weights.sum())
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`logits`, (n, classes), and `y`, (n,)."""

@@ -52,14 +52,12 @@ class LanguageModeling(Task):
     def leakage(self) -> Leakage:
         return self.text.leakage
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        tokens = batch["tokens"]
-        return torch.tensor(float(tokens[:, 1:].numel()), device=tokens.device)
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return Output(functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), {}, {})
+        return Output(
+            functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), targets.numel()
+        )
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""

@@ -8,9 +8,12 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from .config import ModelConfig
+from .engine.optim.optimizers import build_optimizers
 from .engine.task import Task
+from .engine.training.config import TrainConfig
 from .model import FullModel, Recursion
 from .model.neural_memory import NeuralMemory
 from .model.titans_mag import decayed, flops
@@ -25,13 +28,9 @@ class Recursive(Task):
     def model(self) -> nn.Module:
         return FullModel(self.config)
 
-    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
+    def optimizer(self, model: nn.Module, config: TrainConfig) -> list[Optimizer]:
         """No decay for vectors, for what the memory starts from, and for persistent tokens."""
-        named = list(model.named_parameters())
-        return [
-            {"params": [p for name, p in named if decayed(name, p)]},
-            {"params": [p for name, p in named if not decayed(name, p)], "weight_decay": 0.0},
-        ]
+        return build_optimizers(model, config, decayed)
 
     def uncut(self, model: nn.Module) -> nn.Module:
         """A gradient through all cycles, where training has one through the last."""

@@ -17,11 +17,12 @@ import numpy as np
 from .engine.alfworld.environment import ROUNDS, Environment
 from .engine.alfworld.game import Engine, translated
 from .engine.alfworld.households import LYING, STANDING
-from .engine.alfworld.tables import FITS
+from .engine.alfworld.tables import APPLIANCES, FITS
+from .engine.alfworld.task import Task, game_of
 from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
-from .protocol import Call, take
-from .tasks import APPLIANCES, Task, game_of
+from .engine.task import Call
+from .protocol import take
 
 VAIN = 5
 """Places, at most, that the expert searches in vain."""

@@ -5,9 +5,10 @@ and an action, each behind its word. The environment's side is the same in both:
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from .engine.agent import safe_json as bounded
+from .engine.agent import safe_json
+from .engine.task import Call, Dialogue, Unreadable
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -37,17 +38,6 @@ HOUSEHOLD = (
 )
 
 
-class Unreadable(Exception):
-    """A message that holds no action; what is said is for the model to read."""
-
-
-class Call(NamedTuple):
-    """What a model does: the tool's name and its arguments."""
-
-    name: str
-    arguments: dict[str, str | list[str]]
-
-
 def take(action: str) -> Call:
     """The only kind of call there is."""
     return Call("take_action", {"action": action})
@@ -58,7 +48,7 @@ class Functions:
 
     system = f"{HOUSEHOLD}Act by calling the tool take_action with one of the possible actions, word for word."
     forgiving = True
-    """Whether an episode goes on after a move that cannot be read."""
+    """Whether an episode continues after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = TOOLS
 
     def read(self, message: dict[str, Any]) -> Call:
@@ -98,7 +88,7 @@ class Text:
         "THOUGHT: what you think\nACTION: one of the possible actions, word for word"
     )
     forgiving = True
-    """Whether an episode goes on after a move that cannot be read."""
+    """Whether an episode continues after a move that cannot be read."""
     tools: list[dict[str, Any]] | None = None
 
     def read(self, message: dict[str, Any]) -> Call:
@@ -124,13 +114,13 @@ class Text:
         return {"role": "user", "content": text}
 
 
-PROTOCOLS: dict[str, Functions | Text] = {"functions": Functions(), "text": Text()}
+PROTOCOLS: dict[str, Dialogue] = {"functions": Functions(), "text": Text()}
 
 
 def parsed(arguments: Any) -> dict[str, Any]:
     """A call's arguments: JSON from an endpoint, a table from a chat template."""
     if isinstance(arguments, str):
-        arguments = bounded.value(arguments, LONGEST, DEEPEST)
+        arguments = safe_json.value(arguments, LONGEST, DEEPEST)
     if not isinstance(arguments, dict):
         raise TypeError
     return arguments

@@ -8,29 +8,33 @@ and a floor plan that training never asks for. Every task has a layout of its ow
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from .engine.alfworld.environment import ROUNDS, Environment, Pool
 from .engine.alfworld.households import contents, furnished, written
 from .engine.alfworld.tables import (
     ABILITIES,
+    APPLIANCES,
     FITS,
     KINDS,
     Verb,
     furniture,
     lamps,
     rooms_for,
-    rules,
     things,
     verb_of,
     wordings,
 )
+from .engine.alfworld.task import STATEMENT, Task
 from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
+from .engine.task import AgentTask
+from .expert import expert
+from .protocol import PROTOCOLS, TOOLS
 
 BENCHMARK = frozenset({10, 219, 308, 424})
 """The floor plans of ALFWorld's `valid_unseen`, and so of AgentBench: nothing is made in them."""
@@ -41,26 +45,6 @@ UNSEEN = {
 """The floor plans that a split has to itself: of the package's TEST_SCENE_NUMBERS, half each."""
 TENTHS = {"validation": 8, "test": 9}
 """Which tenth of the combinations in other floor plans a split has to itself."""
-APPLIANCES = {"heat": "Microwave", "cool": "Fridge", "clean": "SinkBasin"}
-STATEMENT = re.compile(r"Your task is to: ([^\"\\]+)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A game. All but the statement is hidden from the player, who finds out by looking."""
-
-    id: str
-    kind: str
-    """One of the six in `tables.KINDS`."""
-    statement: str
-    """What is to be done, in a sentence."""
-    room: str
-    """`seen` where training is set in the same floor plan, else `unseen`."""
-    verb: Verb
-    problem: str
-    """The household and the goal, in PDDL."""
-    file: str = ""
-    """The official game file whose rules and grammar hold; those of the package where there is none."""
 
 
 @dataclass(frozen=True)
@@ -196,17 +180,20 @@ def place_of(file: Path) -> str:
     return "unseen" if "valid_unseen" in file.parts else "seen"
 
 
-def game_of(task: Task) -> tuple[str, str, str]:
-    """What the engine needs: the domain, the grammar with `UNKNOWN GOAL` for the task, and the problem."""
-    if not task.file:
-        return (*rules(task.verb), task.problem)
-    try:
-        game = json.loads(Path(task.file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Problem(f"the game of {task.id} cannot be read: {error}") from None
-    return game["pddl_domain"], STATEMENT.sub("Your task is to: UNKNOWN GOAL.", game["grammar"]), task.problem
-
-
 def fingerprints(task: Task) -> frozenset[str]:
     """A hash of what lies where, whatever the goal: equal for two tasks in one layout, also of a benchmark's."""
     return frozenset({fingerprint(json.dumps(contents(task.problem)))})
+
+
+AGENT_TASK = AgentTask(
+    generate=generate,
+    official=official,
+    fingerprints=fingerprints,
+    expert=expert,
+    dialogues=PROTOCOLS,
+    rounds=ROUNDS,
+    tools=TOOLS,
+    environment=Environment,
+    pool=Pool,
+)
+"""What the engine is given: it makes the trajectories from this, trains on them, and plays."""

@@ -1,8 +1,8 @@
 """How someone who knows the answer plays a task, with a thought for every move."""
 
 from .engine.dbbench.database import quoted
-from .protocol import Call
-from .tasks import Task
+from .engine.dbbench.task import Task
+from .engine.task import Call
 
 LOOKS = (
     "Every column is text, so I look at a few rows to see how the values are written.",

@@ -7,9 +7,10 @@ import ast
 import hashlib
 import json
 import re
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any
 
-from .engine.agent import safe_json as bounded
+from .engine.agent import safe_json
+from .engine.task import Call, Dialogue, Unreadable
 
 LONGEST = 100_000
 """Characters of a message that are read."""
@@ -55,40 +56,6 @@ In every turn, first write down what you think and why, and then do one of two t
 _RULES = """One statement is executed in a turn; write it on one line. You get MySQL's raw result, cut where it is long.
 Commit an answer only when you are sure of it, since there is just one: it has to be exactly right, with nothing added.
 If you were asked to change the database, the change counts and the answer may be anything."""
-
-
-class Call(NamedTuple):
-    """A move: `execute_sql` with a query, or `commit_final_answer` with a list of answers."""
-
-    name: str
-    arguments: dict[str, str | list[str]]
-
-
-class Unreadable(Exception):
-    """A message without a move; what it says is what the model is told."""
-
-
-@runtime_checkable
-class Dialogue(Protocol):
-    """How moves are written and read."""
-
-    system: str
-    tools: list[dict[str, Any]] | None
-    forgiving: bool
-    """Whether an episode goes on after a message that is no move."""
-
-    def read(self, message: dict[str, Any]) -> Call:
-        """The move in a model's message.
-
-        Raises:
-            Unreadable: there is none.
-        """
-
-    def write(self, call: Call, thought: str) -> dict[str, Any]:
-        """The message of a move."""
-
-    def observe(self, text: str, call_id: str | None) -> dict[str, Any]:
-        """The message that answers it."""
 
 
 class Functions:
@@ -210,7 +177,7 @@ def _call(name: object, arguments: object) -> Call:
 
 def _listed(text: str) -> list[str]:
     """A list that a model wrote, in JSON or as Python writes it; a text that is neither is the only answer."""
-    if bounded.within(text, LONGEST, DEEPEST) and text.startswith(("[", "(")):
+    if safe_json.within(text, LONGEST, DEEPEST) and text.startswith(("[", "(")):
         for read in (json.loads, ast.literal_eval):
             try:
                 return _texts(read(text))
@@ -229,8 +196,8 @@ def _texts(value: object) -> list[str]:
 
 def _json(text: str) -> object:
     try:
-        return bounded.value(text, LONGEST, DEEPEST)
-    except bounded.TooLarge:
+        return safe_json.value(text, LONGEST, DEEPEST)
+    except safe_json.TooLarge:
         raise Unreadable("Error: the call cannot be read. It is too long or too deep.") from None
     except ValueError:
         raise Unreadable("Error: the call cannot be read. It is no valid JSON.") from None

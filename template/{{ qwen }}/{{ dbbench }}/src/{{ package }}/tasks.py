@@ -1,12 +1,11 @@
 """DB Bench tasks: AgentBench's own, and new ones of the same kinds.
 
 A generated task is a function of seed, split and number. The splits share no table, no row and no wording, since each
-has its own part of `themes.toml`; what two sets of tasks share shows in their `fingerprints`.
+has its own part of `engine/dbbench/themes.toml`; what two sets of tasks share shows in their `fingerprints`.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +13,15 @@ import numpy as np
 
 from .engine.core.errors import Problem
 from .engine.dbbench.database import Table
-from .engine.dbbench.questions import CHANGES, KINDS, ask
+from .engine.dbbench.environment import ROUNDS, Environment, Pool
+from .engine.dbbench.questions import KINDS, ask
 from .engine.dbbench.scoring import digest
+from .engine.dbbench.task import CHANGES, Task
 from .engine.dbbench.themes import sheet
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One question about one database."""
-
-    id: str
-    kind: str
-    """AgentBench's label, such as `counting` or `INSERT`."""
-    statement: str
-    """The first message of the user."""
-    tables: tuple[Table, ...]
-    sql: str
-    """A statement that solves it; empty where none is known that can be trusted."""
-    answers: tuple[str, ...]
-    """What is right for a question; empty where the tables are to be changed."""
-    digest: str
-    """The hash of the tables after the change; empty for a question."""
-
-    @property
-    def changes(self) -> bool:
-        """Whether success lies in the tables, not in an answer."""
-        return self.kind in CHANGES
+from .engine.splits.splits import SPLITS
+from .engine.task import AgentTask
+from .expert import expert
+from .protocol import PROTOCOLS, TOOLS
 
 
 def generate(count: int, seed: int, split: str) -> list[Task]:
@@ -133,3 +113,17 @@ def fingerprints(task: Task) -> frozenset[str]:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+AGENT_TASK = AgentTask(
+    generate=generate,
+    official=official,
+    fingerprints=fingerprints,
+    expert=expert,
+    dialogues=PROTOCOLS,
+    rounds=ROUNDS,
+    tools=TOOLS,
+    environment=Environment,
+    pool=Pool,
+)
+"""What the engine is given: it makes the trajectories from this, trains on them, and plays."""

@@ -7,6 +7,7 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
@@ -86,7 +87,7 @@ def parse(arguments: Sequence[str]) -> Any:
     name = arguments[0] if arguments else ""
     every = commands()
     chosen = every.get(name)
-    config = starting_point(chosen, arguments) if starts_from_preset(chosen) else PRESETS["default"]()
+    config, run = starting_point(chosen, arguments) if starts_from_preset(chosen) else (PRESETS["default"](), None)
     kinds = tuple(
         Annotated[kind, subcommand(word, default=kind(config=config)) if starts_from_preset(kind) else subcommand(word)]
         for word, kind in every.items()
@@ -95,11 +96,14 @@ def parse(arguments: Sequence[str]) -> Any:
     if program == "__main__.py":
         program = f"python -m {__package__.split('.')[0]}"
     command = tyro.cli(Union[kinds], prog=program, description=__doc__, args=arguments)  # type: ignore[call-overload]  # noqa: UP007
-    if isinstance(command, Train) and command.resume:
-        refuse_changes(command, config, arguments)
-    elif starts_from_preset(type(command)) and command.preset != config.preset:
+    if isinstance(command, Train) and run:
+        named = len(arguments) > 1 and not arguments[1].startswith("-")
+        if named and command.preset != config.preset:
+            raise Problem(f"{run} was started from {config.preset}, not {command.preset}: leave the preset out")
+        return replace(command, preset=config.preset, run=str(run))
+    if starts_from_preset(type(command)) and command.preset != config.preset:
         raise Problem(f"name the preset before the options: {name} {command.preset} --field value")
-    elif isinstance(command, Train) and command.run:
+    if isinstance(command, Train) and command.run:
         raise Problem("--run goes with --resume: a new run names its folder itself")
     return command
 
@@ -112,7 +116,8 @@ def commands() -> dict[str, Any]:
         kind = getattr(importlib.import_module(f"{ROOM}.{module.name}"), name, None)
         if kind is not None:
             found[module.name.replace("_", "-")] = kind
-    return {word: found[word] for word in (*FIRST, *(word for word in found if word not in FIRST))}
+    first = [word for word in FIRST if word in found]
+    return {word: found[word] for word in (*first, *(word for word in found if word not in FIRST))}
 
 
 def starts_from_preset(kind: Any) -> bool:
@@ -120,8 +125,8 @@ def starts_from_preset(kind: Any) -> bool:
     return "config" in getattr(kind, "__dataclass_fields__", ())
 
 
-def starting_point(command: Any, arguments: Sequence[str]) -> Config:
-    """The configuration that the options override: a preset's, or with --resume the run's own.
+def starting_point(command: Any, arguments: Sequence[str]) -> tuple[Config, Path | None]:
+    """The configuration that the options override: a preset's, or with --resume that of the run, which is found here.
 
     Raises:
         Problem: there is no such preset or run.
@@ -133,19 +138,8 @@ def starting_point(command: Any, arguments: Sequence[str]) -> Config:
         meant = f"; did you mean {close[0]}?" if close else ""
         raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}{meant}")
     if "--resume" not in options:
-        return PRESETS[named or command.preset]()
+        return PRESETS[named or command.preset](), None
     from ..core.runs import find, load_config
 
-    return load_config(find(options[options.index("--run") + 1] if "--run" in options[:-1] else None), Config)
-
-
-def refuse_changes(command: Train, config: Config, arguments: Sequence[str]) -> None:
-    """A resumed run keeps the configuration that it was started with."""
-    from ..core.config_io import differences
-
-    changed = differences(config, command.config)
-    if len(arguments) > 1 and not arguments[1].startswith("-") and command.preset != config.preset:
-        changed.insert(0, f"preset: {config.preset}, not {command.preset}")
-    if changed:
-        told = "; ".join(changed)
-        raise Problem(f"a resumed run keeps its configuration ({told}): leave the option out, or start a new run")
+    run = find(options[options.index("--run") + 1] if "--run" in options[:-1] else None)
+    return load_config(run, Config), run

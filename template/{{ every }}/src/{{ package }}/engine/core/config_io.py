@@ -66,6 +66,18 @@ def differences(old: Any, new: Any) -> list[str]:
     return lines
 
 
+def refuse_changes(old: Any, new: Any, but: tuple[str, ...] = ()) -> None:
+    """A resumed run keeps the configuration that it was started with, `but` for these fields.
+
+    Raises:
+        Problem: another field differs.
+    """
+    changed = [line for line in differences(old, new) if line.partition(":")[0] not in but]
+    if changed:
+        told = "; ".join(changed)
+        raise Problem(f"a resumed run keeps its configuration ({told}): leave the option out, or start a new run")
+
+
 def fingerprint(text: str | bytes | Path) -> str:
     """SHA-256, as hexadecimal, of a text, of bytes, or of what a file holds."""
     if isinstance(text, Path):

@@ -1,4 +1,4 @@
-"""Run folders: `runs/<time>-<preset>/`, and which of them is meant."""
+"""Run folders: `runs/<time>-<preset>/`, or with their own name behind the time, and which of them is meant."""
 
 import json
 import os
@@ -28,7 +28,7 @@ WORKERS_LINGER = 8
 
 def create(config: Any, environment: dict[str, Any], parent: Path = RUNS) -> Path:
     """A new run folder that holds its configuration and environment from the moment it can be seen."""
-    run = unused(parent, config.preset)
+    run = unused(parent, environment.get("name") or config.preset)
     temporary = parent / f".{run.name}.{os.getpid()}.tmp"
     try:
         temporary.mkdir(parents=True)
@@ -43,9 +43,9 @@ def create(config: Any, environment: dict[str, Any], parent: Path = RUNS) -> Pat
     return run
 
 
-def unused(parent: Path, preset: str) -> Path:
-    """A path in `parent` that is named after the time and the preset, and is not taken."""
-    name = f"{datetime.now():%Y%m%d-%H%M%S}-{preset}"
+def unused(parent: Path, label: str) -> Path:
+    """A path in `parent` that is named after the time and the label, and is not taken."""
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-{label}"
     number = 1
     while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1

@@ -16,7 +16,8 @@ from ..splits.splits import locked
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PACKAGE = __name__.partition(".")[0]
+PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
 MEASURED = {"model-index:", "## Training", "## Evaluation on the validation split"}
 FIELD, SECTION = r"[\w-]+:", r"## .*"
 """How a field of the metadata and a section of the text begin."""
@@ -71,7 +72,7 @@ def card(evaluation: "Evaluation", results: dict[str, Any]) -> str:
     asked = [f"## {title}\n\nTo be written by the owner: {question}\n" for title, question in OWNER.items()]
     texts = [
         f"---\n{metadata(evaluation, results)}\n---\n",
-        f"# {__package__}, run {results['run']}\n",
+        f"# {PACKAGE}, run {results['run']}\n",
         training(evaluation, results),
         "\n".join(metrics(results)),
         *asked,
@@ -87,7 +88,7 @@ def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
         *([f"pipeline_tag: {kind}"] if kind else []),
         *(f"{name}: {json.dumps(value)}" for name, value in fields.items()),
         "model-index:",
-        f"- name: {quoted(__package__)}",
+        f"- name: {quoted(PACKAGE)}",
         "  results:",
         "  - task:",
         f"      type: {kind or 'other'}",
@@ -96,7 +97,7 @@ def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
         "    metrics:",
     ]
     for name, metric in results["metrics"].items():
-        lines += [f"    - type: {quoted(name)}", f"      value: {metric['value']:.6f}"]
+        lines += [f"    - type: {quoted(name)}", f"      value: {shown(metric['value'], 6, '.nan')}"]
     return "\n".join(lines)
 
 
@@ -141,10 +142,10 @@ def metrics(results: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for name, metric in results["metrics"].items():
-        ci95 = "{:.4f} to {:.4f}".format(*metric["ci95"]) if metric["ci95"] else ""
+        ci95 = " to ".join(map(shown, metric["ci95"] or ()))
         better = "higher" if metric["higher_is_better"] else "lower"
-        lines.append(f"| {name} | {metric['value']:.4f} | {ci95} | {metric['n'] or ''} | {better} |")
-        lines += [f"| floor: {floor} | {value:.4f} | | | |" for floor, value in metric["floors"].items()]
+        lines.append(f"| {name} | {shown(metric['value'])} | {ci95} | {metric['n'] or ''} | {better} |")
+        lines += [f"| floor: {floor} | {shown(value)} | | | |" for floor, value in metric["floors"].items()]
     return [
         *lines,
         "",
@@ -154,6 +155,11 @@ def metrics(results: dict[str, Any]) -> list[str]:
         shared(results["validation"]["leakage"]),
         "",
     ]
+
+
+def shown(value: float | None, digits: int = 4, missing: str = "none") -> str:
+    """A number of results.json, which has None for one that is not finite."""
+    return missing if value is None else f"{value:.{digits}f}"
 
 
 def shared(leakage: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from ..core.files import save_figure, write_atomically
 from ..core.runs import load_environment
 from ..evaluation.evaluation import Evaluation, hash_of_weights
 from ..splits import ledger
-from ..statistics.metrics import Result
+from ..statistics.metrics import Result, finite
 from .contents import SECTIONS, WRITERS
 from .figures import curves
 
@@ -42,25 +42,31 @@ def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict
     """Write report/ into the run and return what results.json holds: `further` sections too."""
     folder = evaluation.run / "report"
     folder.mkdir(exist_ok=True)
-    history = evaluation.history
-    results: dict[str, Any] = {
+    history, environment = evaluation.history, evaluation.environment
+    measured: dict[str, Any] = {
         "status": "complete",
         "run": evaluation.run.name,
+        "name": environment.get("name"),
+        "tags": environment.get("tags", []),
         "steps": history[-1]["step"],
+        "commit": environment["commit"],
+        "data": environment["data"],
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
         **{name: section(evaluation) for name, section in SECTIONS.items()},
         **(further or {}),
         "validation": {
             "leakage": evaluation.leakage(),
-            "sealed_test_uses": ledger.uses(evaluation.environment["data"]),
+            "sealed_test_uses": ledger.uses(environment["data"]),
             "reproducible": None,
         },
     }
-    write_atomically(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    results: dict[str, Any] = finite(measured)
+    write_atomically(folder / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
     save_figure(curves(history, evaluation.results), folder / "curves.png")
     for name, figure in evaluation.pictures().items():
         save_figure(figure, folder / f"{name}.png")
-    write_atomically(folder / "examples.txt", evaluation.examples + "\n")
+    if evaluation.examples:
+        write_atomically(folder / "examples.txt", evaluation.examples + "\n")
     for writer in WRITERS:
         writer(evaluation, results)
     return results

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from ..core.table import aligned
+
 Limits = tuple[float, float]
 ANYWHERE: Limits = (-math.inf, math.inf)
 SHARE: Limits = (0.0, 1.0)
@@ -63,13 +65,30 @@ class Result:
         """How the value stands to a floor, in words."""
         return ("beaten" if self.beats(floor) else "not beaten") + self.leaves_open(floor) * ", inside the interval"
 
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it, which knows no number that is not finite: None stands for it."""
+        return finite(asdict(self))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Result":
         """What `as_dict` gave, also after JSON."""
-        return cls(**values | {"ci95": tuple(values["ci95"]) if values["ci95"] else None})
+        ci95 = tuple(map(number, values["ci95"])) if values["ci95"] else None
+        floors = {floor: number(value) for floor, value in values["floors"].items()}
+        return cls(**values | {"value": number(values["value"]), "ci95": ci95, "floors": floors})
+
+
+def number(value: float | None) -> float:
+    """A number of a JSON file, where None stands for one that is not finite."""
+    return math.nan if value is None else value
+
+
+def finite(values: Any) -> Any:
+    """The same lists, dictionaries and numbers, with None for each number that is not finite, as JSON wants it."""
+    if isinstance(values, dict):
+        return {name: finite(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +110,10 @@ def interval(
     """
     sums, sizes = independent(per_example, group)
     if share and sums.sum() in (0, sizes.sum()):
-        certain = 0.025 ** (1 / len(sums))
-        return (certain, 1.0) if sums.any() else (0.0, 1 - certain)
+        from scipy.stats import binomtest  # takes half a second to import
+
+        low, high = binomtest(len(sums) if sums.any() else 0, len(sums)).proportion_ci(0.95)
+        return float(low), float(high)
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, len(sums), len(sums)) for _ in range(RESAMPLES))
     low, high = np.percentile([sums[drawn].sum() / sizes[drawn].sum() for drawn in draws], [2.5, 97.5])
@@ -110,6 +131,27 @@ def t_interval(values: Sequence[float], limits: Limits = ANYWHERE, dependence: f
     margin = float(t.ppf(0.975, len(values) - 1)) * spread
     mean = float(np.mean(values))
     return max(mean - margin, limits[0]), min(mean + margin, limits[1])
+
+
+def student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t: the t = √ν tan θ that |T| stays under with probability 0.95."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if within(middle, degrees) < 0.95 else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
+
+
+def within(angle: float, degrees: int) -> float:
+    """P(|T| < √ν tan θ): Abramowitz & Stegun 1964, 26.7.3 for odd ν and 26.7.4 for even."""
+    odd = degrees % 2
+    term = math.cos(angle) if odd else 1.0
+    total = 0.0
+    for k in range(1 + odd, degrees, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * k / (k + 1)
+    total *= math.sin(angle)
+    return (angle + total) * 2 / math.pi if odd else total
 
 
 def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str, Result]:
@@ -154,7 +196,5 @@ def show(results: dict[str, Result]) -> None:
 
 def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
     """Print names, values and remarks."""
-    lines = list(rows)
-    width = max([32, *(len(name) for name, _, _ in lines)])
-    for name, value, remark in lines:
-        print(f"{name:{width}}{value:>10}  {remark}")
+    for line in aligned(rows, "<32", ">10", "<"):
+        print(line)

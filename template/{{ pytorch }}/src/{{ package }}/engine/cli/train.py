@@ -1,9 +1,11 @@
 """The command `train`."""
 
 import gc
+import re
 import sys
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
@@ -13,6 +15,7 @@ from .common import Preset, report
 
 if TYPE_CHECKING:
     from ..experiments.seeds import Series
+    from ..task import Task
     from ..training.parallel import World
 
 
@@ -23,22 +26,34 @@ class Train:
     preset: Preset = "default"
     """The configuration to start from; the options below override it."""
     resume: bool = False
-    """Go on with the latest run, bit for bit, from its last checkpoint."""
+    """Resume the latest run, bit for bit, from its last checkpoint. With more --train.steps, it is trained longer."""
     run: str | None = None
-    """With --resume: go on with this run folder instead."""
+    """With --resume: this run folder instead."""
+    from_step: Annotated[int | None, arg(name="from")] = None
+    """With --resume: go back to the checkpoint of this step, and drop those after it."""
     init: str | None = None
     """Start a new run from the weights of this finished one, instead of from random weights."""
     seeds: int = 1
-    """Train so many times, with this seed and those after it, and report the spread. --resume goes on with them all."""
+    """Train so many times, with this seed and those after it, and report the spread. --resume resumes them all."""
+    name: str | None = None
+    """What to call a new run, such as wider-2: its folder, the tracker, the results and the model card show it."""
+    tags: tuple[str, ...] = ()
+    """Words to find it by, shown beside its name."""
     config: Annotated[Config, arg(name="")]
 
     def __post_init__(self) -> None:
+        if self.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", self.name):
+            raise Problem(f"--name {self.name}: up to 60 letters, digits, dots, hyphens and underscores")
+        if self.resume and (self.name or self.tags):
+            raise Problem("--name and --tags go with a new run: a resumed one keeps its own")
+        if self.from_step is not None and not self.resume:
+            raise Problem("--from goes with --resume: a new run starts at step 0")
         if self.seeds < 1:
             raise Problem(f"--seeds {self.seeds} must be at least 1")
         if self.resume and self.init:
             raise Problem("--init goes with a new run: a resumed one keeps the weights that it started from")
         if self.resume and self.seeds != 1:
-            raise Problem("--seeds goes with a new training: --resume goes on with all seeds of the one that stopped")
+            raise Problem("--seeds goes with a new training: --resume resumes all seeds of the one that stopped")
 
     def __call__(self) -> None:
         from ..core.runs import find
@@ -46,6 +61,8 @@ class Train:
         from ..training.parallel import world
 
         with world(self.config.train.device) as processes:
+            if processes.share(self.run) != self.run:
+                raise Problem("another run has begun in the meantime: name the one to resume with --run")
             begun = seeds.of(find(self.run)) if self.resume else None
             if begun is None and self.seeds == 1:
                 train(self, processes)
@@ -65,8 +82,8 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
             print(f"\nseed {seed} of {series.seeds.start} to {series.seeds.stop - 1}", file=sys.stderr)
         config = replace(command.config, seed=seed)
         resumed = run is not None
-        init = None if resumed else command.init
-        train(replace(command, config=config, resume=resumed, run=run and str(run), init=init), world, series)
+        one = replace(command, config=config, resume=resumed, run=run and str(run), from_step=None)
+        train(replace(one, init=None, name=None, tags=()) if resumed else one, world, series)
         # A model lies in reference cycles, and the next one needs its memory.
         gc.collect()
     if world.first:
@@ -77,24 +94,35 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
 
 
 def train(command: Train, world: "World", series: "Series | None" = None) -> None:
-    """Open a run, train it to its end, and report."""
+    """Open a run, train it to its end, evaluate it on all processes, and report."""
     from ..core.runs import find
     from ..training.session import opened, start_from
-    from ..training.trainer import Trainer
+    from ..training.trainer import build_trainer
 
     config = command.config
     task = config.task()
     run = find(command.run) if command.resume else None
-    also = (series.as_dict() if series else {}) | (start_from(find(command.init), config, task) if command.init else {})
+    also: dict[str, Any] = {"name": command.name, "tags": list(command.tags)}
+    also |= series.as_dict() if series else {}
+    also |= start_from(find(command.init), config, task) if command.init else {}
     with opened(config, task, run, world, also=also) as parts:
-        Trainer(*parts).fit(asdict(config))
+        build_trainer(*parts).fit(asdict(config), command.from_step)
+        world.barrier()
         if world.first:
-            from ..evaluation.evaluation import Evaluation
-            from ..statistics.metrics import show
-
             print("measuring the whole validation split and its floors", file=sys.stderr)
-            evaluation = Evaluation(parts.run, config, task)
-            report(evaluation)
-            print(f"\n{evaluation.examples}\n")
-            show(evaluation.results)
-            print(f"\nrun: {parts.run}\nreport: {parts.run / 'report'}")
+        evaluate(parts.run, config, task, world)
+
+
+def evaluate(run: Path, config: Config, task: "Task", world: "World") -> None:
+    """Measure a run that was just trained, on all processes, and report."""
+    from ..evaluation.evaluation import Evaluation
+    from ..statistics.metrics import show
+
+    evaluation = Evaluation(run, config, task, world=world)
+    if not evaluation.measured.metrics:
+        return  # the first process has them
+    report(evaluation)
+    if evaluation.examples:
+        print(f"\n{evaluation.examples}\n")
+    show(evaluation.results)
+    print(f"\nrun: {run}\nreport: {run / 'report'}")

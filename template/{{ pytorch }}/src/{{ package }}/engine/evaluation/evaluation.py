@@ -7,44 +7,85 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
 from ..core.tracking import read
-from ..statistics.metrics import summarise
+from ..statistics.metrics import Metric, Result, summarise
 from ..task import Config, Context, Task
 from ..training.checkpoint import load_weights, weights_of
-from ..training.device import choose_for_use
+from ..training.device import Device, choose_for_use
+from ..training.process_group import Processes
 from ..training.seeding import generator, key
-from ..training.validation import measure
+from ..training.validation import Measured, measure
+
+ALONE = Processes()
 
 
 class Evaluation:
-    """A finished run, measured on a split."""
+    """A finished run on a split. Nothing is computed before it is asked for, and then once."""
 
-    def __init__(self, run: Path, config: Config, task: Task, split: str = "validation") -> None:
-        self.run, self.config, self.task = run, config, task
-        weights = weights_of(run)
-        self.environment = load_environment(run)
-        self.device = choose_for_use(self.config.train)
+    def __init__(
+        self, run: Path, config: Config, task: Task, split: str = "validation", world: Processes = ALONE
+    ) -> None:
+        self.run, self.config, self.task, self.split, self.world = run, config, task, split, world
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Where the run was started."""
+        return load_environment(self.run)
+
+    @cached_property
+    def device(self) -> Device:
+        """Where the model is measured."""
+        return choose_for_use(self.config.train)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The trained model.
+
+        Raises:
+            Problem: the run has not finished, or its data are no longer those of today.
+        """
+        weights = weights_of(self.run)
+        if self.task.data_hash() != self.environment["data"]:
+            raise Problem(f"{self.run} was trained on other data than today's: restore them, or train again")
+        model = self.task.model().to(self.device.torch_device)
+        load_weights(model, weights)
+        return model.eval()
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The records and the metrics of the whole split, which all processes have to ask for together."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        if self.task.data_hash() != self.environment["data"]:
-            raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
-        self.model = self.task.model().to(self.device.torch_device)
-        load_weights(self.model, weights)
-        self.model.eval()
-        self.records, self.metrics = measure(
+        return measure(
             self.task,
             self.model,
-            split,
+            self.split,
             self.config.train.micro_batch,
+            world=self.world,
             seed=self.config.seed,
             bf16=self.device.bf16,
             bar=True,
         )
-        self.results = summarise(self.metrics, self.task.floors(split))
+
+    @cached_property
+    def records(self) -> dict[str, Tensor]:
+        """What the task noted of each example."""
+        return self.measured.records
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The figures of merit."""
+        return self.measured.metrics
+
+    @cached_property
+    def results(self) -> dict[str, Result]:
+        """The metrics with their intervals, the first beside its floors."""
+        return summarise(self.metrics, self.task.floors(self.split))
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -59,7 +100,8 @@ class Evaluation:
 
     def pictures(self) -> dict[str, Figure]:
         """The report's plots of the split, by name."""
-        return {"validation": self.task.picture(self.records)}
+        figure = self.task.picture(self.records)
+        return {"validation": figure} if figure else {}
 
     def leakage(self) -> dict[str, Any]:
         """What the splits have in common."""
@@ -77,7 +119,7 @@ class Evaluation:
     def trained(self, results: dict[str, Any]) -> str:
         """What somebody needs to know to repeat the run, beside its data."""
         return (
-            f"{results['performance_metrics']['parameter_count']:,} parameters, trained for {results['steps']} steps "
+            f"{results['performance']['parameters']:,} parameters, trained for {results['steps']} steps "
             f"with seed {self.config.seed}; preset: {self.config.preset}; processes: {self.environment['processes']}"
         )
 

@@ -63,14 +63,16 @@ def measured(config: Config, budgets: Budgets, device: Device) -> Iterator[Findi
     """Peak memory of one training micro-batch with its optimizer step, and latency of one example."""
     task = config.task()
     model = task.model().to(device.torch_device)
-    optimizer = torch.optim.AdamW(task.groups(model), lr=1e-4, fused=True)
+    found = task.optimizer(model, config.train)
+    optimizers = found if isinstance(found, list) else [found]
     subject = Subject(task, model, take(task, config.train.micro_batch, device), config.seed)
     torch.cuda.reset_peak_memory_stats()
     for _ in range(2):
         with device.autocast():
             subject.loss(model, subject.batch).backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
     yield memory_budget(torch.cuda.max_memory_allocated(), "for", budgets)
     milliseconds = latency_ms(task, model, device)
     what = f"{milliseconds:.1f} ms for one example, {budgets.latency_ms} ms allowed"

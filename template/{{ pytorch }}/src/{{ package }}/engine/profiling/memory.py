@@ -23,7 +23,7 @@ class WithoutScores(TorchFunctionMode):
 
 
 def step_bytes(config: Config, *, bf16: bool) -> int:
-    """What one micro-batch of a training holds at most: weights, AdamW's two moments, gradients, activations."""
+    """What one micro-batch of a training holds at most: weights, gradients, activations, the optimizer's state."""
     task, device = config.task(), torch.device("cpu")
     with torch.device("meta"):
         model = task.model().train()
@@ -31,9 +31,12 @@ def step_bytes(config: Config, *, bf16: bool) -> int:
     precision = torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
     with FakeTensorMode(), Tracker() as tracker, WithoutScores(), precision:
         allocate(model)
-        moments = [torch.empty_like(parameter) for parameter in model.parameters() for _ in range(2)]
+        found = task.optimizer(model, config.train)
         batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
         carry = task.start(config.train.micro_batch, device)
-        task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
-    del moments
+        for _ in range(2):  # the state of the optimizer comes with its first step
+            task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
+            for optimizer in found if isinstance(found, list) else [found]:
+                optimizer.step()
+            model.zero_grad()
     return tracker.peak

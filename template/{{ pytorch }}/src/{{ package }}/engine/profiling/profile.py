@@ -17,7 +17,19 @@ from ..training.progress import measuring
 from ..training.timing import count_parameters
 from . import trace
 from .bottleneck import Figures, Verdict, fixed_share, judge
-from .step_timing import MEMORY, Arithmetic, Compiled, Probe, Timing, Training, arithmetic, compiled, forward, training
+from .step_timing import (
+    MEMORY,
+    Arithmetic,
+    Compiled,
+    Probe,
+    Timing,
+    Training,
+    arithmetic,
+    build_probe,
+    compiled,
+    forward,
+    training,
+)
 from .trace import Operator
 
 PROFILES = Path("profiles")
@@ -70,23 +82,24 @@ def run(config: Config, device: Device) -> Iterator[str]:
 
 def measure(config: Config, device: Device, folder: Path) -> Profile:
     """All figures; the trace and the memory snapshot are written into `folder`."""
-    with closing(Probe(config.task(), config.train, config.seed, device)) as probe:
+    with closing(build_probe(config.task(), config.train, config.seed, device)) as probe:
+        learner = probe.learner
         measuring("the forward pass")
         passes = {examples: forward(probe, examples) for examples in sorted({1, config.train.micro_batch})}
         measuring("training steps")
-        eager = training(probe, probe.model)
+        eager = training(probe, learner.model)
         network, comparison = compare(probe, config.train.compile)
         used = comparison.training if isinstance(comparison, Compiled) else eager
         measuring("the device's limit: products of large matrices")
         reached = arithmetic(probe, passes[config.train.micro_batch], used.timing)
         measuring("operators and memory")
         events, operators = watch(probe, network, folder)
-    figures = conclude(config, device, passes, used, network is not probe.model, reached, events, operators)
+    figures = conclude(config, device, passes, used, network is not learner.model, reached, events, operators)
     return Profile(
         preset=config.preset,
         machine=Machine(describe(device), device.type, device.precision, torch.get_num_threads(), torch.__version__),
-        unit=probe.task.unit,
-        parameters=count_parameters(probe.model),
+        unit=learner.task.unit,
+        parameters=count_parameters(learner.model),
         forward=passes,
         training=used,
         eager=eager,
@@ -101,12 +114,13 @@ def measure(config: Config, device: Device, folder: Path) -> Profile:
 
 def compare(probe: Probe, wish: str) -> tuple[Any, Compiled | str]:
     """The model as `train` calls it, and what a training step of it takes compiled, or why there is no figure."""
-    if not compiles(probe.device, wish):
-        return probe.model, "not compared: --train.compile on does it, in a minute or more"
+    model = probe.learner.model
+    if not compiles(probe.learner.device, wish):
+        return model, "not compared: --train.compile on does it, in a minute or more"
     measuring("training steps, compiled")
-    network = torch.compile(probe.model)
+    network = torch.compile(model)
     measured = compiled(probe, network)
-    return (network if isinstance(measured, Compiled) else probe.model), measured
+    return (network if isinstance(measured, Compiled) else model), measured
 
 
 def conclude(
@@ -142,10 +156,10 @@ def watch(probe: Probe, network: Any, folder: Path) -> tuple[Any, list[Operator]
     profiler = trace.record(probe, network)
     folder.mkdir(parents=True)
     profiler.export_chrome_trace(str(folder / "trace.json.gz"))
-    if probe.device.type == "cuda":
+    if probe.learner.device.type == "cuda":
         trace.memory_snapshot(probe, network, folder / "memory.pickle")
     events = profiler.key_averages()
-    return events, trace.operators(events, probe.device.type == "cuda")
+    return events, trace.operators(events, probe.learner.device.type == "cuda")
 
 
 def page(profile: Profile) -> Iterator[str]:

@@ -1,31 +1,28 @@
 """How fast a preset computes on this machine, how much memory it takes, and how near it comes to the device's limit.
 
-The weights are fresh, since speed does not depend on them. Training is measured in the trainer's own step.
+The weights are fresh, since speed does not depend on them. Training is measured in its own step.
 """
 
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..core.batch import Batch
-from ..task import Context, Output, Task
-from ..training.checkpoint import Identity
+from ..task import Context, CutsGradient, Task
 from ..training.config import TrainConfig
+from ..training.dataloader import TrainingBatches
 from ..training.device import Device
 from ..training.parallel import World
+from ..training.step import Learner, build_learner
 from ..training.timing import forward_times, take, timings
-from ..training.trainer import Trainer
 
 ENDLESS = 10**9
 """Steps, more than any measurement takes."""
@@ -97,73 +94,67 @@ class Compiled:
     """Places where the compiler gave up and went back to Python."""
 
 
-class Probe(Trainer):
-    """A trainer that takes the same step of a run again and again, keeps the time, and writes nothing."""
+class Probe:
+    """Takes the same step of a training again and again, keeps the time, and writes nothing."""
 
-    def __init__(self, task: Task, config: TrainConfig, seed: int, device: Device) -> None:
-        self.phase: Callable[[str], AbstractContextManager[Any]] = nullcontext
-        """Opened around each part of a step, with its name."""
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
         self.waits: list[float] = []
         """Seconds that each micro-batch was waited for."""
-        super().__init__(task, replace(config, steps=ENDLESS), seed, Path(), Identity("", ""), device, World())
         self.source = self.batches()
-        self.updating = ExitStack()
-        self.optimizer.register_step_pre_hook(self.begin_update)
-        self.optimizer.register_step_post_hook(self.end_update)
-
-    def begin_update(self, *_: object) -> None:
-        self.updating.enter_context(self.phase("optimizer"))
-
-    def end_update(self, *_: object) -> None:
-        self.updating.close()
 
     def batches(self) -> Generator[Batch, None, None]:
-        batches = super().batches()
+        """The training's micro-batches, with the time that each is waited for."""
+        learner = self.learner
+        config, examples = learner.config, learner.task.data("train")
+        numbered = TrainingBatches(examples, learner.seed, config.batch, config.micro_batch)
+        source = numbered.loader(range(ENDLESS), 0, 1, config.workers, learner.device.type == "cuda")
         while True:
             started = time.perf_counter()
-            with self.phase("data"):
-                batch = next(batches)
+            batch = next(source)
             self.waits.append(time.perf_counter() - started)
             yield batch
-
-    def forward(self, network: Any, batch: Batch, carry: dict[str, Tensor]) -> Output:
-        with self.phase("forward"):
-            return super().forward(network, batch, carry)
-
-    def backward(self, loss: Tensor) -> None:
-        with self.phase("backward"):
-            super().backward(loss)
 
     def close(self) -> None:
         """End the processes that prepare the data, which the end of this one would wait for."""
         self.source.close()
 
     def take(self, network: Any) -> float:
-        """One training step; the weight of what it learnt from."""
-        return self.step(network, self.source, stop=False).weight
+        """One training step of `network`; the units that it learnt from."""
+        self.learner.step, self.learner.network = 0, network
+        return self.learner.take(self.source).units
+
+
+def build_probe(task: Task, config: TrainConfig, seed: int, device: Device) -> Probe:
+    """A probe of a fresh model, which is not compiled."""
+    return Probe(build_learner(task, replace(config, compile="off"), seed, device, World()))
 
 
 def forward(probe: Probe, examples: int) -> Timing:
     """A forward pass of a batch of that many examples, with its loss."""
-    batch = take(probe.task, examples, probe.device)
-    times = forward_times(probe.task, probe.model, batch, probe.device, seconds=SECONDS)
-    return Timing.of(times, len(times) * weight(probe.task, batch, probe.device))
+    learner = probe.learner
+    batch = take(learner.task, examples, learner.device)
+    times = forward_times(learner.task, learner.model, batch, learner.device, seconds=SECONDS)
+    return Timing.of(times, len(times) * units(learner, batch))
 
 
-def weight(task: Task, batch: Batch, device: Device) -> float:
+@torch.no_grad()
+def units(learner: Learner, batch: Batch) -> float:
     """How many units a batch holds."""
-    return float(task.weight(batch, task.start(len(next(iter(batch.values()))), device.torch_device)))
+    carry = learner.task.start(len(next(iter(batch.values()))), learner.device.torch_device)
+    return float(learner.task.loss(learner.model, batch, carry, Context(0, learner.noise)).units)
 
 
 def training(probe: Probe, network: Any) -> Training:
     """A training step of `network`, the probe's model as it is or compiled."""
-    weights: list[float] = []
-    if probe.device.type == "cuda":
+    counted: list[float] = []
+    learner = probe.learner
+    if learner.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    times = timings(lambda: weights.append(probe.take(network)), probe.device, seconds=SECONDS)
-    waited = sum(probe.waits[-len(times) * probe.micro_batches :])
-    timing = Timing.of(times, sum(weights[-len(times) :]))
-    return Training(timing, waited / sum(times), peak_memory_gb(probe.device))
+    times = timings(lambda: counted.append(probe.take(network)), learner.device, seconds=SECONDS)
+    waited = sum(probe.waits[-len(times) * learner.micro_batches :])
+    timing = Timing.of(times, sum(counted[-len(times) :]))
+    return Training(timing, waited / sum(times), peak_memory_gb(learner.device))
 
 
 MEMORY = {
@@ -203,10 +194,11 @@ def matmul_peak(device: Device) -> float:
 
 def arithmetic(probe: Probe, forward: Timing, training: Timing) -> Arithmetic:
     """What is computed in these forward passes and training steps, beside the device's peak."""
-    stated, peak = probe.task.flops(), matmul_peak(probe.device)
+    task = probe.learner.task
+    stated, peak = task.flops(), matmul_peak(probe.learner.device)
     flops = counted_flops(probe) if stated is None else stated
     source = "counted by PyTorch" if stated is None else "the task's formula"
-    share, factor = flops / peak, 1 + 2 * probe.task.graded()
+    share, factor = flops / peak, 1 + 2 * (task.graded() if isinstance(task, CutsGradient) else 1.0)
     reached = (share * forward.units_per_second, factor * share * training.units_per_second)
     return Arithmetic(flops, source, peak, *reached, factor)
 
@@ -214,12 +206,12 @@ def arithmetic(probe: Probe, forward: Timing, training: Timing) -> Arithmetic:
 @torch.no_grad()
 def counted_flops(probe: Probe) -> float:
     """What PyTorch counts in the forward pass of one example: matrix products, convolutions and attention."""
-    task, device = probe.task, probe.device
-    batch = take(task, 1, device)
-    carry = task.start(1, device.torch_device)
+    learner = probe.learner
+    batch = take(learner.task, 1, learner.device)
+    carry = learner.task.start(1, learner.device.torch_device)
     with FlopCounterMode(display=False) as counter:
-        task.loss(probe.model, batch, carry, Context(0, probe.noise))
-    return counter.get_total_flops() / weight(task, batch, device)
+        output = learner.task.loss(learner.model, batch, carry, Context(0, learner.noise))
+    return counter.get_total_flops() / float(output.units)
 
 
 def compiled(probe: Probe, network: Any) -> Compiled | str:

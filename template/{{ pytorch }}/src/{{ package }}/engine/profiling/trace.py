@@ -37,16 +37,16 @@ def record(probe: Probe, network: Any) -> profile:
     """Record a few training steps of a network that is warm, with the phases data, forward, backward and optimizer."""
     # Otherwise its library announces on stderr when it starts and stops.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (probe.device.type == "cuda")
-    probe.phase = record_function
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (probe.learner.device.type == "cuda")
+    probe.learner.part = record_function
     try:
         with profile(activities=activities) as profiler:
             for _ in range(STEPS):
                 with record_function("step"):
                     probe.take(network)
-            wait(probe.device)
+            wait(probe.learner.device)
     finally:
-        probe.phase = nullcontext
+        probe.learner.part = nullcontext
     return profiler
 
 

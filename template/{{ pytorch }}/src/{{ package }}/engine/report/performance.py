@@ -16,9 +16,9 @@ def performance(evaluation: "Evaluation") -> dict[str, Any]:
     rates = [value for line in evaluation.history for name, value in line.items() if name.endswith("_per_second")]
     cuda = evaluation.device.type == "cuda"
     return {
-        "parameter_count": count_parameters(evaluation.model),
-        "inference_time_ms": round(latency_ms(evaluation.task, evaluation.model, evaluation.device), 3),
-        "vram_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
+        "parameters": count_parameters(evaluation.model),
+        "latency_ms": round(latency_ms(evaluation.task, evaluation.model, evaluation.device), 3),
+        "peak_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
         f"training_{evaluation.task.unit}_per_second": round(rates[-1], 1) if rates else None,
         "device": describe(evaluation.device),
         "precision": evaluation.device.precision,

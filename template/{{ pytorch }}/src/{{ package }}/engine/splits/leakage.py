@@ -17,7 +17,7 @@ from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from .dedup import Pair
 from .seal import opened
-from .splits import SPLITS
+from .splits import SPLITS, Entry, lock
 
 if TYPE_CHECKING:
     from ..core.batch import Examples
@@ -93,13 +93,26 @@ def refuse(leakage: Leakage) -> None:
     )
 
 
-def equal_examples(data: Callable[[str], "Examples"]) -> Leakage:
-    """Examples of different splits whose tensors are equal to the bit, as `data` gives them."""
+def samples(data: Callable[[str], "Examples"]) -> list[Sample]:
+    """Every example of every split; equal are those whose tensors are equal to the bit, as `data` gives them."""
     with opened():
-        samples = [
+        return [
             Sample(f"example {row}", split, key, key) for split in SPLITS for row, key in enumerate(keys(data(split)))
         ]
-    return compare(samples, [], "tensors equal to the bit")
+
+
+def recorded(source: str, found: Sequence[Sample], division: object) -> str:
+    """The hash of all these examples and their splits, recorded in data.lock.json under the name `source`.
+
+    Raises:
+        Problem: other data are recorded there.
+    """
+    entries = []
+    for split in SPLITS:
+        of_split = [sample.key for sample in found if sample.split == split]
+        content = "".join(of_split)
+        entries.append(Entry(split, len(content), fingerprint(content), {split: len(of_split)}))
+    return lock(source, entries, division)
 
 
 def keys(examples: "Examples") -> Iterator[str]:

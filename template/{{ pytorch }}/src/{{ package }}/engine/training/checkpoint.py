@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, verified before use; `storage.py` says what is in one.
+"""Checkpoints that are whole or absent, verified before use; `checkpoint_storage.py` says what is in one.
 
     checkpoints/
       step-200/     the files of one
@@ -6,7 +6,7 @@
 
 A checkpoint is written as `step-200.tmp`, synced to disk and renamed; then the index is replaced in one step. A crash
 at any moment leaves an index that names whole checkpoints. The last two and the best are kept, so that a damaged one
-has a predecessor.
+has a predecessor, and those of every `keep_every` steps.
 """
 
 import json
@@ -41,25 +41,32 @@ class Identity:
     data: str
 
 
+def identity_of(run: Path, data: str) -> Identity:
+    """What the checkpoints of a run on these data belong to; a run that is trained longer keeps them."""
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    del config["train"]["steps"]
+    return Identity(fingerprint(json.dumps(config)), data)
+
+
 class Trained(NamedTuple):
     """What training changes, and a checkpoint brings back in place."""
 
     model: nn.Module
-    optimizer: Optimizer
+    optimizers: list[Optimizer]
     averaged: AveragedModel | None = None
 
 
 class Index:
     """Which checkpoints a run has."""
 
-    def __init__(self, folder: Path, identity: Identity, world: Processes) -> None:
-        self.folder, self.identity, self.world = folder, identity, world
+    def __init__(self, folder: Path, identity: Identity, world: Processes, keep_every: int = 0) -> None:
+        self.folder, self.identity, self.world, self.keep_every = folder, identity, world, keep_every
         self.index: dict[str, Any] = self._read()
 
     @property
     def names(self) -> list[str]:
         """The checkpoints, the newest first."""
-        return sorted(self.index["checkpoints"], key=lambda name: -int(name.removeprefix("step-")))
+        return sorted(self.index["checkpoints"], key=step_of, reverse=True)
 
     @property
     def last(self) -> str | None:
@@ -103,6 +110,23 @@ class Index:
         for folder in self.folder.glob("step-*"):
             if folder.name not in index["checkpoints"]:
                 self._remove(folder)
+
+    def go_back(self, step: int) -> None:
+        """Make the checkpoint of `step` the last one, and drop those after it.
+
+        Raises:
+            Problem: there is none.
+        """
+        steps = [step_of(name) for name in self.names]
+        if step not in steps:
+            there = ", ".join(map(str, reversed(steps))) or "none"
+            raise Problem(f"there is no checkpoint of step {step}: --from takes one of {there}")
+        kept = {name: entry for name, entry in self.index["checkpoints"].items() if step_of(name) <= step}
+        best = self.best if self.best in kept else None
+        self.index = self.index | {"best": best, "checkpoints": kept}
+        if self.world.first:
+            write_atomically(self.folder / "index.json", json.dumps(self.index, indent=1) + "\n")
+        self.world.barrier()
 
     def verified(self, name: str) -> Path:
         """The folder of a checkpoint.
@@ -149,13 +173,20 @@ class Index:
         """The index with one checkpoint more, and without those that are then not needed."""
         checkpoints = self.index["checkpoints"] | {name: {"files": files}}
         index = self.index | {"best": name if best else self.best, "checkpoints": checkpoints}
-        kept = {index["best"], *sorted(checkpoints, key=lambda name: int(name.removeprefix("step-")))[-2:]}
+        kept = {index["best"], *sorted(checkpoints, key=step_of)[-2:]}
+        if self.keep_every:
+            kept |= {name for name in checkpoints if step_of(name) % self.keep_every == 0}
         index["checkpoints"] = {name: entry for name, entry in checkpoints.items() if name in kept}
         return index
 
     def _remove(self, folder: Path) -> None:
         if self.world.first:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def step_of(name: str) -> int:
+    """The step of the checkpoint of this name."""
+    return int(name.removeprefix("step-"))
 
 
 def damaged(folder: Path, files: Iterable[tuple[str, str]]) -> list[Path]:

@@ -20,12 +20,16 @@ class TrainConfig:
     """Examples in one optimizer step, over all micro-batches and processes."""
     micro_batch: int
     """Examples in one forward pass; smaller needs less memory and, without dropout, gives the same up to rounding."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon takes the hidden matrices, and AdamW the rest; another optimizer is a method of task.py."""
     learning_rate: float
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
+    schedule: Literal["cosine", "wsd", "constant"] = "cosine"
+    """What follows the warm-up: a cosine; stable, then a decay over the last fifth of the steps; or no change."""
     warmup: int
-    """Steps over which the learning rate rises from zero; it falls along a cosine afterwards."""
+    """Steps over which the learning rate rises from zero."""
     final_learning_rate: float = 0.05
-    """Where the cosine ends, as a fraction of the peak."""
+    """Where the schedule ends, as a fraction of the peak."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay of its two moments."""
     weight_decay: float = 0.1
@@ -40,6 +44,8 @@ class TrainConfig:
     """Micro-batches of the validation split that are measured while training; `evaluate` measures all."""
     save_every: int
     """Steps between two checkpoints."""
+    keep_every: int = 0
+    """Keep the checkpoints of these steps for good; the last two and the best are kept anyway."""
     patience: int = 0
     """Stop after this many validations without a new best; 0 never stops early."""
     log_every: int = 10
@@ -57,8 +63,19 @@ class TrainConfig:
         counts = ("steps", "batch", "micro_batch", "validate_every", "validation_batches", "save_every", "log_every")
         for name in counts:
             self._require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("warmup", "patience", "workers", "learning_rate", "final_learning_rate", "weight_decay"):
+        numbers = (
+            "warmup",
+            "patience",
+            "workers",
+            "keep_every",
+            "learning_rate",
+            "final_learning_rate",
+            "weight_decay",
+        )
+        for name in numbers:
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or a number above it")
+        whole = self.keep_every % self.save_every == 0 or self.keep_every % self.validate_every == 0
+        self._require("keep_every", whole, f"a multiple of --train.save-every, {self.save_every}")
         self._require("clip", self.clip > 0, "above 0 (inf does not clip)")
         self._require("ema", 0 <= self.ema < 1, "at least 0 and below 1")
         self._require("betas", all(0 <= beta < 1 for beta in self.betas), "at least 0 and below 1")

@@ -69,16 +69,35 @@ def _start_worker(worker: int) -> None:
 
 
 class EvaluationBatches:
-    """The examples of a split in order, on a device, in batches of `size`; at most `limit` of them."""
+    """The examples of a split in order, on a device, in batches of `size`; at most `limit` of them.
 
-    def __init__(self, examples: Examples, size: int, device: torch.device, limit: int | None = None) -> None:
+    `share` is (rank, size): of several processes, each has batches that follow each other.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        size: int,
+        device: torch.device,
+        limit: int | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.examples, self.size, self.device = examples, size, device
         self.stop = len(examples) if limit is None else min(len(examples), limit * size)
+        rank, of = share
+        count = -(-self.stop // size)
+        self.numbers = range(count * rank // of, count * (rank + 1) // of)
 
     def __len__(self) -> int:
-        return -(-self.stop // self.size)
+        return len(self.numbers)
 
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, self.stop, self.size):
-            indices = np.arange(start, min(start + self.size, self.stop))
+        for number in self.numbers:
+            indices = np.arange(number * self.size, min((number + 1) * self.size, self.stop))
             yield {name: value.to(self.device) for name, value in self.examples.batch(indices, None).items()}
+
+    def with_noise(self, noise: torch.Generator, seed: int) -> Iterator[Batch]:
+        """The batches, with a generator that is seeded for each, so that what is drawn does not depend on the share."""
+        for number, batch in zip(self.numbers, self, strict=True):
+            noise.manual_seed(key(seed, number))
+            yield batch

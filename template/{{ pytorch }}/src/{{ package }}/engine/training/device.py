@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import torch
 
+from ..core.batch import Batch
 from ..core.errors import Problem
 from .config import TrainConfig
 
@@ -27,6 +28,11 @@ class Device:
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.type, torch.bfloat16, enabled=self.bf16)
+
+    def receive(self, batch: Batch) -> Batch:
+        """A batch, moved to this device."""
+        # Only memory that CUDA pinned may be copied while the program goes on.
+        return {name: value.to(self.torch_device, non_blocking=self.type == "cuda") for name, value in batch.items()}
 
 
 def choose(device: str = "auto", precision: str = "auto") -> Device:

@@ -51,6 +51,14 @@ class Processes:
             dist.all_gather_object(values, value)
         return values
 
+    def collect(self, value: Any) -> list[Any]:
+        """Every process's value, in the order of ranks, on the first process; nothing on the others."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size if self.first else None
+        dist.gather_object(value, values)
+        return values or []
+
     def barrier(self) -> None:
         """Wait for every process."""
         if self.size > 1:

@@ -5,6 +5,7 @@ Each check returns what it found, and raises AssertionError with how far off it 
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.batch import Batch
-from ..task import Config, Context, Task
+from ..task import Config, Context, CutsGradient, ExpectsLoss, Output, Task
+from .config import TrainConfig
 from .device import Device
 from .seeding import generator, key, reseed
 from .timing import take
@@ -38,18 +40,23 @@ class Subject:
     batch: Batch
     seed: int
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Loss per unit of weight, with the same noise at each call."""
+    def output(self, model: nn.Module, batch: Batch) -> Output:
+        """A forward pass, with the same noise at each call."""
         examples = len(next(iter(batch.values())))
         device = next(model.parameters()).device
-        carry = self.task.start(examples, device)
-        weight = self.task.weight(batch, carry)
         reseed(self.seed)
-        output = self.task.loss(model, batch, carry, Context(0, generator(device, self.seed)))
+        output = self.task.loss(
+            model, batch, self.task.start(examples, device), Context(0, generator(device, self.seed))
+        )
         assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
         assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
-        # A batch in which nothing counts has a weight of 0.
-        return output.loss / weight if weight else output.loss
+        return output
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Loss per unit."""
+        output = self.output(model, batch)
+        # A batch may hold nothing that counts.
+        return output.loss / output.units if output.units else output.loss
 
 
 def run(config: Config, device: Device) -> Iterator[Finding]:
@@ -61,6 +68,7 @@ def run(config: Config, device: Device) -> Iterator[Finding]:
     subject = Subject(task, model, examples, config.seed)
     for name, check in CHECKS.items():
         yield attempt(name, check, subject)
+    yield attempt("optimizer", lambda subject: optimizer(subject, config.train), subject)
     try:
         with torch.no_grad():
             found = task.checks(model, examples)
@@ -87,10 +95,10 @@ def shapes(subject: Subject) -> str:
 
 def initial_loss(subject: Subject) -> str:
     """An untrained model knows nothing, and not less."""
-    expected = subject.task.expected_loss()
     loss = subject.loss(subject.model, subject.batch).item()
-    if expected is None:
+    if not isinstance(subject.task, ExpectsLoss):
         return f"{loss:.4f}"
+    expected = subject.task.expected_loss()
     assert abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation"
     return f"{loss:.4f}, expected {expected:.4f}"
 
@@ -129,15 +137,33 @@ def separate(subject: Subject) -> str:
     """The loss of one example does not depend on the others in its batch."""
     if not subject.task.separable:
         return "not asked of a loss over the whole batch"
-    device = next(subject.model.parameters()).device
     count = len(next(iter(subject.batch.values())))
     parts = [{name: value[i : i + 1] for name, value in subject.batch.items()} for i in range(count)]
-    weights = [subject.task.weight(part, subject.task.start(1, device)).item() for part in parts]
     whole = subject.loss(subject.model, subject.batch).item()
-    losses = [subject.loss(subject.model, part).item() for part in parts]
-    mean = sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
+    outputs = [subject.output(subject.model, part) for part in parts]
+    mean = float(sum(output.loss.item() for output in outputs) / sum(output.units for output in outputs))
     assert math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one"
     return f"loss {whole:.6f} together, {mean:.6f} one by one"
+
+
+def optimizer(subject: Subject, config: TrainConfig) -> str:
+    """Every parameter is in one group of an optimizer, and one step moves it."""
+    model = copy.deepcopy(subject.model)
+    found = subject.task.optimizer(model, config)
+    optimizers = found if isinstance(found, list) else [found]
+    held = [p for one in optimizers for group in one.param_groups for p in group["params"]]
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    counts = Counter(id(p) for p in held)
+    wrong = [name for name, p in named.items() if counts[id(p)] != 1]
+    assert not wrong, f"{', '.join(wrong[:5])}: not in exactly one group of the optimizer"
+    subject.loss(model, subject.batch).backward()
+    before = {name: p.detach().clone() for name, p in named.items()}
+    for one in optimizers:
+        one.step()
+    still = [name for name, p in named.items() if torch.equal(p, before[name])]
+    assert not still, f"a step does not move {', '.join(still[:5])}"
+    kinds = ", ".join(type(one).__name__ for one in optimizers)
+    return f"{kinds}, {len(named)} parameters in {sum(len(one.param_groups) for one in optimizers)} groups"
 
 
 def extremes(subject: Subject) -> str:
@@ -154,7 +180,9 @@ def extremes(subject: Subject) -> str:
 
 def derivative(subject: Subject) -> str:
     """In float64, the gradient along a random direction equals the central difference."""
-    model = subject.task.uncut(copy.deepcopy(subject.model).cpu().double())
+    model = copy.deepcopy(subject.model).cpu().double()
+    if isinstance(subject.task, CutsGradient):
+        model = subject.task.uncut(model)
     batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
     batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
     reseed(subject.seed)

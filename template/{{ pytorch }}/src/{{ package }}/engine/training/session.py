@@ -1,4 +1,4 @@
-"""One training in one run folder: begun or gone on with, and kept from every other process."""
+"""One training in one run folder: started or resumed, and kept from every other process."""
 
 import sys
 from collections.abc import Iterator
@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..core.config_io import fingerprint
+from ..core.config_io import fingerprint, refuse_changes, to_json
 from ..core.errors import Problem
+from ..core.files import write_atomically
 from ..core.runs import RUNS, create, describe_environment, exclusive, find, load_config, load_environment
 from ..splits.leakage import refuse
-from ..task import Config, Task
-from .checkpoint import Identity, weights_of
+from ..task import ChecksStart, Config, SavesAssets, Task
+from .checkpoint import Identity, identity_of, weights_of
 from .config import TrainConfig
 from .device import Device, choose, describe
 from .parallel import World
@@ -48,7 +49,7 @@ def opened(
     `also` may name in `init` what the run starts from, as `start_from` gives it.
 
     Raises:
-        Problem: the splits share examples, another training has the run, or it cannot be gone on with here.
+        Problem: the splits share examples, another training has the run, or it cannot be resumed here.
     """
     be_deterministic()
     device = choose(config.train.device, config.train.precision)
@@ -61,12 +62,15 @@ def opened(
         run = world.share(create(config, environment, parent) if world.first else None)
     else:
         restore_environment(run, device, world, data)
+        if world.first:
+            lengthen(run, config, task)
     with exclusive(run) if world.first else nullcontext():
         if world.first:
-            task.save_assets(run)
+            if isinstance(task, SavesAssets):
+                task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
-        identity = Identity(fingerprint(run / "config.json"), data)
-        yield Opened(task, config.train, config.seed, run, identity, device, world, initial_weights(run))
+        world.barrier()
+        yield Opened(task, config.train, config.seed, run, identity_of(run, data), device, world, initial_weights(run))
 
 
 def start_from(run: Path, config: Config, task: Task) -> dict[str, Any]:
@@ -75,13 +79,35 @@ def start_from(run: Path, config: Config, task: Task) -> dict[str, Any]:
     Raises:
         Problem: that run has not finished, or was trained on what the new one holds out.
     """
-    task.check_start(load_config(run, type(config)))
+    if isinstance(task, ChecksStart):
+        task.check_start(load_config(run, type(config)))
     if load_environment(run)["data"] != task.data_hash():
         print(
             f"warning: {run} was trained on other data: it may have seen examples that are held out now",
             file=sys.stderr,
         )
     return {"init": {"run": run.as_posix(), "weights": fingerprint(weights_of(run))}}
+
+
+def lengthen(run: Path, config: Config, task: Task) -> None:
+    """Give a run more steps, where the configuration has more than it was started with, and say what that changes.
+
+    Raises:
+        Problem: it has fewer.
+    """
+    before = load_config(run, type(config))
+    refuse_changes(before, config, but=("train.steps",))
+    old, new = before.train.steps, config.train.steps
+    if new < old:
+        raise Problem(f"{run} has {old} steps: --train.steps {new} would cut it short; give it more, or leave it out")
+    if new > old:
+        write_atomically(run / "config.json", to_json(config) + "\n")
+        ends, starts = task.schedule(before.train)(old - 1), task.schedule(config.train)(old)
+        print(
+            f"{run}: {old} steps become {new}; with its schedule stretched ({config.train.schedule}), the learning "
+            f"rate goes from {ends:.0%} of its peak at step {old} to {starts:.0%}",
+            file=sys.stderr,
+        )
 
 
 def initial_weights(run: Path) -> Path | None:

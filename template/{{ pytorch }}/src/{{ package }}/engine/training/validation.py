@@ -1,4 +1,6 @@
-"""A model, measured on a split."""
+"""A model, measured on a split, by all processes together."""
+
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -8,7 +10,15 @@ from torch import Tensor, nn
 from ..statistics.metrics import Metric
 from ..task import Context, Task
 from .dataloader import EvaluationBatches
+from .process_group import Processes
 from .seeding import generator, key
+
+
+class Measured(NamedTuple):
+    """What was found, on the first process; the others have nothing."""
+
+    records: dict[str, Tensor]
+    metrics: dict[str, Metric]
 
 
 @torch.no_grad()
@@ -18,26 +28,29 @@ def measure(
     split: str,
     size: int,
     *,
+    world: Processes,
     seed: int,
     limit: int | None = None,
     bf16: bool = False,
     bar: bool = False,
-) -> tuple[dict[str, Tensor], dict[str, Metric]]:
+) -> Measured:
     """The records and metrics of a model on a split, in batches of `size`; at most `limit` of them.
 
-    `bar` shows a progress bar where there is a terminal.
+    Each process takes a run of the batches, one after the other; which batches there are, and their noise, does not
+    depend on the number of processes. `bar` shows a progress bar where there is a terminal.
     The model's mode and the global generators are left as they were found.
     """
     device = next(model.parameters()).device
-    context = Context(0, generator(device, key(seed, "evaluation", split)))
-    loader = EvaluationBatches(task.data(split), size, device, limit)
+    noise = generator(device, 0)
+    loader = EvaluationBatches(task.data(split), size, device, limit, (world.rank, world.size))
     console = Console(stderr=True)
     batches = track(
-        loader,
+        loader.with_noise(noise, key(seed, "evaluation", split)),
         f"measuring the {split} split",
+        total=len(loader),
         console=console,
         transient=True,
-        disable=not (bar and console.is_terminal),
+        disable=not (bar and world.first and console.is_terminal),
     )
     training = model.training
     model.eval()
@@ -46,7 +59,11 @@ def measure(
             torch.random.fork_rng([device] if device.type == "cuda" else []),
             torch.autocast(device.type, torch.bfloat16, enabled=bf16),
         ):
-            records = task.records(model, batches, context)
+            mine = task.records(model, batches, Context(0, noise)) if len(loader) else {}
     finally:
         model.train(training)
-    return records, task.metrics(records)
+    shares = [share for share in world.collect(mine) if share]
+    if not shares:
+        return Measured({}, {})
+    records = {name: torch.cat([share[name] for share in shares]) for name in shares[0]}
+    return Measured(records, task.metrics(records))

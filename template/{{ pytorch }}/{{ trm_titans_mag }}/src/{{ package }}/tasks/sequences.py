@@ -27,15 +27,12 @@ class Sequential(Recursive):
         """The tokens and the targets, both (B, T)."""
         return batch["tokens"], batch["targets"]
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return (self.asked(batch)[1] != IGNORED).sum().float()
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         tokens, targets = self.asked(batch)
         logits = model(tokens).logits
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
-        return Output(nats, {}, {})
+        return Output(nats, (targets != IGNORED).sum())
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         assert isinstance(model, FullModel)

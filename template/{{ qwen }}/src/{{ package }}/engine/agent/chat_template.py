@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from ..core.errors import Problem
+from ..task import Message, Tools
 
 END = "<|im_end|>"
 """The token that ends a turn, in every model of the family."""
@@ -27,9 +28,6 @@ FOLLOWS = {
     "tool": {"assistant", "tool"},
 }
 """Which roles may come after which."""
-
-Message = dict[str, Any]
-Tools = list[dict[str, Any]] | None
 
 
 class Example(NamedTuple):
@@ -138,4 +136,4 @@ def _validate_call(call: dict[str, Any], parameters: dict[str, Any], number: int
 
 def _require(holds: bool, number: int, what: str) -> None:
     if not holds:
-        raise Problem(f"message {number} {what}: mend the trajectory")
+        raise Problem(f"message {number} {what}: correct the trajectory")

@@ -12,7 +12,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ..core.errors import Problem
-from .chat_template import END, Message, prompted
+from ..task import Message
+from .chat_template import END, prompted
 from .rollout import Turn
 from .tool_calls import message_of
 

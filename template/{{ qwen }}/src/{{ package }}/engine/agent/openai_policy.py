@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..core.errors import Problem
-from .chat_template import Message, Tools
+from ..task import Message, Tools
 from .rollout import AT_ONCE, Turn
 from .tool_calls import CLOSING, OPENING, call_of, clean, message_of, read
 

@@ -1,36 +1,100 @@
-"""Tasks played by somebody who was not trained here, to compare with."""
+"""Episodes in a folder: what was played there is not played again, and what failed can be read."""
 
+import gc
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..evaluation.evaluation import kept, places, policy_of, tasks_of
-from ..evaluation.scores import scores
-from ..statistics.metrics import Result
-from .openai_policy import Endpoint
-from .rollout import Policy
-from .scripted import Oracle, Random
+import torch
 
-if TYPE_CHECKING:
-    from ..cli.commands import Play
+from ..core.errors import Problem
+from ..core.files import write_atomically
+from ..task import AgentTask, Task
+from .rollout import Episode, Policy, play
 
 
-def play(asked: "Play") -> tuple[dict[str, Result], Path]:
-    """Success with its intervals, and the folder of the transcripts. Episodes that lie there are not played again."""
-    config, split = asked.config, "benchmark" if asked.benchmark else "validation"
-    tasks = tasks_of(config.data, split)
-    name = asked.model or (config.model.base if asked.player == "base" else asked.player)
-    folder = asked.into / f"{config.data.protocol}-{split}-{name.replace('/', '-')}"
-    episodes = kept(folder, tasks, lambda: player(asked), config.data.protocol, places(config))
-    return scores(episodes, {}), folder
+def play_into(
+    folder: Path,
+    tasks: Sequence[Task],
+    agent_task: AgentTask,
+    protocol: str,
+    policy: Callable[[], Policy],
+    at_once: int,
+) -> list[Episode]:
+    """The episodes of the tasks: those that lie in the folder, and the others played now and put there, one by one.
+
+    `policy` is called where something is left to be played.
+    """
+    file = folder / "episodes.jsonl"
+    if file.exists():
+        lines, _, _ = file.read_text(encoding="utf-8").rpartition("\n")  # a kill may leave half of the last line
+        write_atomically(file, f"{lines}\n" if lines else "")
+    known = {episode.task: episode for episode in load(file)} if file.exists() else {}
+    missing = [task for task in tasks if task.id not in known]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8", newline="\n") as handle:
+
+            def finished(episode: Episode) -> None:
+                known[episode.task] = episode
+                handle.write(json.dumps(episode.dumped()) + "\n")
+                handle.flush()
+
+            play(policy(), missing, agent_task, protocol, at_once, shown=True, finished=finished)
+        # The model that played lies in reference cycles, and the next one needs its memory.
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    episodes = [known[task.id] for task in tasks]
+    save(episodes, folder)
+    return episodes
 
 
-def player(asked: "Play") -> Policy:
-    """Who plays."""
-    config = asked.config
-    if asked.player == "endpoint":
-        return Endpoint(asked.endpoint, asked.model, tokens=config.train.tokens, seed=config.seed)
-    if asked.player == "expert":
-        return Oracle(config.data.protocol)
-    if asked.player == "random":
-        return Random(config.data.protocol, config.seed)
-    return policy_of(config, None, "transformers")()
+def save(episodes: Sequence[Episode], folder: Path) -> None:
+    """Write `episodes.jsonl`, which `load` reads, and `failures.txt`, which a person does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "episodes.jsonl", "".join(json.dumps(one.dumped()) + "\n" for one in episodes))
+    failed = [transcript(episode) for episode in episodes if not episode.success]
+    write_atomically(folder / "failures.txt", "\n\n".join(failed) + "\n" if failed else "No episode failed.\n")
+
+
+def load(file: Path) -> list[Episode]:
+    """The episodes of a file.
+
+    Raises:
+        Problem: it cannot be read, or a line of it is no episode.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{file} cannot be read ({error}): name the episodes.jsonl of an evaluation") from None
+    return [parsed(line, file, number) for number, line in enumerate(lines, 1)]
+
+
+def parsed(line: str, file: Path, number: int) -> Episode:
+    """The episode of a line."""
+    try:
+        return Episode.loaded(json.loads(line))
+    except (ValueError, TypeError):
+        raise Problem(f"{file}, line {number}, is no episode: evaluate again to write it anew") from None
+
+
+def transcript(episode: Episode) -> str:
+    """An episode for a person to read."""
+    outcome = "success" if episode.success else "failure"
+    head = (
+        f"=== {episode.task} ({episode.kind}): {outcome}, ended: {episode.ended}, after {episode.rounds} rounds "
+        f"and {episode.seconds:.1f} s ==="
+    )
+    heard = [message for message in episode.messages if message["role"] != "system"]
+    return "\n".join([head, *(f"--- {message['role']} ---\n{said(message)}" for message in heard)])
+
+
+def said(message: dict[str, object]) -> str:
+    """The text of a message, with its calls."""
+    calls = message.get("tool_calls")
+    written = [str(message["content"])] if message["content"] else []
+    for call in calls if isinstance(calls, list) else ():
+        function = call["function"]
+        written.append(f"{function['name']} {json.dumps(function['arguments'], ensure_ascii=False)}")
+    return "\n".join(written)

@@ -15,11 +15,8 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...protocol import PROTOCOLS, Call, Unreadable
-from ...tasks import Task
 from ..core.errors import Problem
-from ..TASKROOM.environment import ROUNDS, Pool
-from .chat_template import Message, Tools
+from ..task import AgentTask, Call, Message, Pool, Task, Tools, Unreadable
 from .tool_calls import clean
 
 Ending = Literal["done", "rounds", "unreadable", "repeated", "too long"]
@@ -112,6 +109,7 @@ class Running:
 def play(
     policy: Policy,
     tasks: Sequence[Task],
+    agent_task: AgentTask,
     protocol: str,
     at_once: int = AT_ONCE,
     shown: bool = False,
@@ -126,8 +124,8 @@ def play(
     """
     over: dict[int, Episode] = {}
     size = max(1, min(at_once, len(tasks)))
-    with Pool(size) as pool, progress(len(tasks), shown) as advance:
-        match = Match(policy, pool, range(size), protocol, tasks)
+    with agent_task.pool(size) as pool, progress(len(tasks), shown) as advance:
+        match = Match(policy, pool, range(size), agent_task, protocol, tasks)
         while match.waiting or match.running:
             match.begin()
             for number, episode in match.round():
@@ -140,9 +138,17 @@ def play(
 class Match:
     """The episodes that are going on, each at the number of its environment, and the tasks that wait."""
 
-    def __init__(self, policy: Policy, pool: Pool, places: range, protocol: str, tasks: Sequence[Task]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        pool: Pool,
+        places: range,
+        agent_task: AgentTask,
+        protocol: str,
+        tasks: Sequence[Task],
+    ) -> None:
         self.policy, self.pool = policy, pool
-        self.dialogue, self.rounds = PROTOCOLS[protocol], ROUNDS[protocol]
+        self.dialogue, self.rounds = agent_task.dialogues[protocol], agent_task.rounds[protocol]
         self.waiting = deque((number, task, 1) for number, task in enumerate(tasks))
         self.running: dict[int, Running] = {}
         self.free = list(places)
@@ -194,7 +200,7 @@ class Match:
                 yield self.end(place, "done" if reply.done else "rounds")
 
     def read(self, place: int, message: Message | None) -> Call | Ending | None:
-        """The move in a message, or why the episode ends; None where the policy was told what is wrong and goes on."""
+        """The move in a message, or why the episode ends; None where the policy was told what is wrong."""
         one = self.running[place]
         if message is None:
             return "too long"
@@ -222,6 +228,11 @@ class Match:
         return one.number, one.episode(self.pool.success([place])[place], ended)
 
 
+def won(episodes: Sequence[Episode]) -> float:
+    """The share of episodes that succeeded."""
+    return sum(episode.success for episode in episodes) / len(episodes)
+
+
 @contextmanager
 def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None]]:
     """A bar with the share of successes and the time that is left."""
@@ -237,7 +248,6 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None
         row = bar.add_task("playing", total=total, success=0.0)
 
         def advance(finished: list[Episode]) -> None:
-            success = sum(episode.success for episode in finished) / len(finished)
-            bar.update(row, completed=len(finished), success=success)
+            bar.update(row, completed=len(finished), success=won(finished))
 
         yield advance

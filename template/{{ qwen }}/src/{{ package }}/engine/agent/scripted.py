@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...expert import expert
-from ...protocol import PROTOCOLS, TOOLS, Call
-from ...tasks import Task
-from .chat_template import Message
+from ..task import AgentTask, Call, Message, Task
 from .rollout import Turn
 
 WORDS = 6
@@ -19,8 +16,8 @@ WORDS = 6
 class Oracle:
     """Makes the expert's moves, and succeeds in every task whose answer is known."""
 
-    def __init__(self, protocol: str) -> None:
-        self.dialogue = PROTOCOLS[protocol]
+    def __init__(self, agent_task: AgentTask, protocol: str) -> None:
+        self.expert, self.dialogue = agent_task.expert, agent_task.dialogues[protocol]
         self.known: dict[str, list[tuple[str, Call]]] = {}
 
     def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
@@ -32,22 +29,22 @@ class Oracle:
 
     def _moves(self, task: Task) -> list[tuple[str, Call]]:
         if task.id not in self.known:
-            self.known[task.id] = expert(task)
+            self.known[task.id] = self.expert(task)
         return self.known[task.id]
 
 
 class Random:
     """Calls a tool at random, with words of what it was told last."""
 
-    def __init__(self, protocol: str, seed: int = 0) -> None:
-        self.dialogue, self.seed = PROTOCOLS[protocol], seed
+    def __init__(self, agent_task: AgentTask, protocol: str, seed: int = 0) -> None:
+        self.tools, self.dialogue, self.seed = agent_task.tools, agent_task.dialogues[protocol], seed
 
     def answer(self, turns: Sequence[Turn]) -> list[Message | None]:
         return [self._move(turn) for turn in turns]
 
     def _move(self, turn: Turn) -> Message:
         rng = np.random.default_rng((self.seed, zlib.crc32(turn.task.id.encode()), turn.round))
-        function = TOOLS[rng.integers(len(TOOLS))]["function"]
+        function = self.tools[rng.integers(len(self.tools))]["function"]
         words = str(turn.messages[-1]["content"]).split() or [""]
         parameters: dict[str, Any] = function["parameters"]["properties"]
         arguments = {name: drawn(words, kind["type"], rng) for name, kind in parameters.items()}

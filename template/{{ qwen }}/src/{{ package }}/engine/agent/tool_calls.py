@@ -7,8 +7,9 @@ protocol tells the model what is wrong with it.
 import json
 from typing import Any
 
-from . import safe_json as bounded
-from .chat_template import CONTROL, Message, Tools
+from ..task import Message, Tools
+from . import safe_json
+from .chat_template import CONTROL
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
 THOUGHT = "</think>"
@@ -49,7 +50,7 @@ def call_of(written: str, number: int) -> dict[str, Any] | None:
 def read(text: str) -> Any:
     """The value of a JSON text; None where it is none, too long or too deep."""
     try:
-        written = json.dumps(bounded.value(text, LONGEST, DEEPEST), ensure_ascii=False)
+        written = json.dumps(safe_json.value(text, LONGEST, DEEPEST), ensure_ascii=False)
         # The escapes of JSON can make half characters and control tokens that the text did not have.
         return json.loads(clean(written))
     except ValueError:

@@ -1,63 +1,57 @@
 """A finished run on the tasks of a split: the base as it was, and what the training made of it."""
 
-import gc
-import json
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
-import torch
 from matplotlib.figure import Figure
-from peft import PeftModel
 
-from ...config import Config, DataConfig, ModelConfig
-from ...sft import ADAPTER, MODEL
-from ...tasks import Task, generate, official
-from ..agent.generation import VLLM, Transformers, Writing
-from ..agent.rollout import Episode, Policy, play
+from ..agent.play import play_into, transcript
+from ..agent.rollout import Episode, play, won
 from ..agent.scripted import Random
+from ..agent.tasks import tasks_of
+from ..config import RunConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
-from ..core.files import write_atomically
-from ..core.runs import load_config, load_environment
+from ..core.runs import load_environment
 from ..core.tracking import read
-from ..finetuning.trajectories import load, refuse_overlap
+from ..finetuning.session import MODEL, RECORD
+from ..finetuning.trajectories import load
 from ..memory.fit import at_once
-from ..models.loading import folder_of, load_model, load_tokenizer, precision
-from ..splits.seal import refuse_sealed
+from ..models.loading import folder_of
 from ..statistics.metrics import SHARE, Result
 from ..statistics.paired import Comparison
-from .scores import compared, endings, save, scores, transcript
-from .scores import load as load_episodes
-
-Engine = Literal["transformers", "vllm"]
+from ..task import AgentTask
+from .policies import Engine, policy_of
+from .scores import compared, endings, scores
 
 SHOWN = 3
 """Transcripts of failures in a report."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A finished run, played on the tasks of a split. Episodes that lie in the run are not played again."""
+    """What a run and its base did in the tasks of a split."""
 
-    def __init__(self, run: Path, split: str = "validation", engine: Engine = "transformers") -> None:
-        self.run, self.split, self.engine = run, split, engine
-        self.config, self.environment = load_config(run), load_environment(run)
-        require_trained(run)
-        if load(self.config.data).digest != self.environment["data"]:
-            raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
-        tasks = tasks_of(self.config.data, split)
-        self.before = self.played("before", tasks)
-        self.after = self.played("after", tasks)
-        chance = play(Random(self.config.data.protocol, self.config.seed), tasks, self.config.data.protocol)
-        self.results = scores(self.after, {"chance": won(chance), "before the training": won(self.before)})
+    run: Path
+    config: RunConfig
+    environment: dict[str, Any]
+    """Where the run was started."""
+    folder: Path
+    """With the episodes of the trained model, and the transcripts of those that failed."""
+    before: list[Episode]
+    """Of the base."""
+    after: list[Episode]
+    """Of the trained model."""
+    chance: float
+    """The share of the same tasks that moves at random solve."""
 
-    def played(self, who: Literal["before", "after"], tasks: list[Task]) -> list[Episode]:
-        """The episodes of the base or of the trained model, with those that an earlier evaluation has played."""
-        folder = self.run / "episodes" / f"{self.split}-{who}-{self.engine}"
-        policy = policy_of(self.config, self.run if who == "after" else None, self.engine)
-        return kept(folder, tasks, policy, self.config.data.protocol, places(self.config))
+    @cached_property
+    def results(self) -> dict[str, Result]:
+        """Success with its 95 % intervals, beside what it has to beat."""
+        return scores(self.after, {"chance": self.chance, "before the training": won(self.before)})
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
@@ -67,7 +61,7 @@ class Evaluation:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """What was recorded while the run trained."""
-        return read(self.run / "metrics.jsonl")
+        return read(self.run / RECORD)
 
     @cached_property
     def examples(self) -> str:
@@ -78,7 +72,7 @@ class Evaluation:
     @property
     def failures(self) -> Path:
         """The transcripts of the trained model's failures."""
-        return self.run / "episodes" / f"{self.split}-after-{self.engine}" / "failures.txt"
+        return self.folder / "failures.txt"
 
     def pictures(self) -> dict[str, Figure]:
         """The report's plots, by name."""
@@ -110,7 +104,39 @@ class Evaluation:
         )
 
 
-def settings(config: Config, results: dict[str, Any]) -> dict[str, str]:
+def evaluate(
+    run: Path, config: RunConfig, agent_task: AgentTask, split: str = "validation", engine: Engine = "transformers"
+) -> Evaluation:
+    """Play the tasks of a split with a finished run and with its base. What lies in the run is not played again.
+
+    Raises:
+        Problem: the run has not finished, its data are not those of today, or the split may not be played.
+    """
+    require_trained(run)
+    environment, data = load_environment(run), load(config.data, agent_task)
+    if data.digest != environment["data"]:
+        raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
+    tasks, protocol = tasks_of(config.data, agent_task, split), config.data.protocol
+    base = folder_of(config.model.base, data.texts)
+    together = at_once(base, config.model, config.train)
+    folders = {who: run / "episodes" / f"{split}-{who}-{engine}" for who in ("before", "after")}
+    before, after = (
+        play_into(folders[who], tasks, agent_task, protocol, policy_of(config, base, trained, engine), together)
+        for who, trained in (("before", None), ("after", run))
+    )
+    chance = play(Random(agent_task, protocol, config.seed), tasks, agent_task, protocol)
+    return Evaluation(
+        run=run,
+        config=config,
+        environment=environment,
+        folder=folders["after"],
+        before=before,
+        after=after,
+        chance=won(chance),
+    )
+
+
+def settings(config: RunConfig, results: dict[str, Any]) -> dict[str, str]:
     """How a model was trained, and what that did to its loss."""
     model, train, figures = config.model, config.train, results["performance_metrics"]
     adapters = f"rank {model.rank}, alpha {model.alpha}, dropout {model.dropout}, on all seven linear projections"
@@ -130,82 +156,6 @@ def settings(config: Config, results: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def tasks_of(config: DataConfig, split: str) -> list[Task]:
-    """The tasks of a split; `benchmark` stands for those of AgentBench's file that the configuration names.
-
-    Raises:
-        Problem: the test split is sealed, no benchmark is named, or it shares a part with what is trained on.
-    """
-    refuse_sealed(split)
-    if split != "benchmark":
-        return generate(getattr(config, split), config.seed, split)
-    if config.benchmark is None:
-        raise Problem("no benchmark is named: train, or play, with --data.benchmark FILE")
-    tasks = official(Path(config.benchmark))
-    refuse_overlap({"train": generate(config.train, config.seed, "train"), "benchmark": tasks})
-    return tasks
-
-
-def kept(
-    folder: Path, tasks: Sequence[Task], policy: Callable[[], Policy], protocol: str, together: int
-) -> list[Episode]:
-    """The episodes of the tasks: those that lie in the folder, and the others played now and put there, one by one."""
-    file = folder / "episodes.jsonl"
-    if file.exists():
-        lines, _, _ = file.read_text(encoding="utf-8").rpartition("\n")  # a kill may leave half of the last line
-        write_atomically(file, f"{lines}\n" if lines else "")
-    known = {episode.task: episode for episode in load_episodes(file)} if file.exists() else {}
-    missing = [task for task in tasks if task.id not in known]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8", newline="\n") as handle:
-
-            def finished(episode: Episode) -> None:
-                known[episode.task] = episode
-                handle.write(json.dumps(episode.dumped()) + "\n")
-                handle.flush()
-
-            play(policy(), missing, protocol, together, shown=True, finished=finished)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-    episodes = [known[task.id] for task in tasks]
-    save(episodes, folder)
-    return episodes
-
-
-def policy_of(config: Config, run: Path | None, engine: Engine) -> Callable[[], Policy]:
-    """The base model, or what a run made of it, to be loaded when it is needed.
-
-    It plays as it was trained: on a base in 4 bits if that is what the adapters were trained on. vLLM plays the merged
-    model, in 16 bits.
-    """
-    train = config.train
-
-    def loaded() -> Policy:
-        base = folder_of(config.model.base, load(config.data).texts)
-        folder = base if run is None else run / MODEL
-        tokenizer = load_tokenizer(folder)
-        writing = Writing(length=train.length, tokens=train.tokens, seed=config.seed)
-        if engine == "vllm":
-            return VLLM(folder, tokenizer, writing)
-        numbers = precision(train.precision)
-        if config.model.adapter == "full":
-            model = load_model(folder, ModelConfig(base=config.model.base, adapter="lora"), numbers)
-        else:
-            model = load_model(base, config.model, numbers)
-            model = model if run is None else PeftModel.from_pretrained(model, str(run / ADAPTER))
-        model.config.use_cache = True
-        return Transformers(model, tokenizer, writing)
-
-    return loaded
-
-
-def places(config: Config) -> int:
-    """How many episodes this machine can play at once."""
-    return at_once(config, folder_of(config.model.base, load(config.data).texts))
-
-
 def require_trained(run: Path) -> None:
     """Refuse a run that has no model yet.
 
@@ -213,18 +163,13 @@ def require_trained(run: Path) -> None:
         Problem: it has not finished.
     """
     if not (run / MODEL / "config.json").exists():
-        raise Problem(f"{run} has not finished training: go on with train --resume")
+        raise Problem(f"{run} has not finished training: continue with train --resume")
 
 
 def hash_of_weights(run: Path) -> str:
     """By which the weights of a run are known in the ledger."""
     require_trained(run)
     return fingerprint("".join(fingerprint(file) for file in sorted((run / MODEL).glob("*.safetensors"))))
-
-
-def won(episodes: Sequence[Episode]) -> float:
-    """The share of episodes that succeeded."""
-    return sum(episode.success for episode in episodes) / len(episodes)
 
 
 def successes(before: dict[str, Result], after: dict[str, Result]) -> Figure:

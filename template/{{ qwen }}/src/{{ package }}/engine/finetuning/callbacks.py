@@ -15,14 +15,14 @@ from transformers import ProgressCallback, TrainerCallback, TrainerControl, Trai
 from ..core.errors import Diverged
 from ..core.signals import Signals
 from ..core.tracking import Tracker
-from . import checkpoints as saved
+from . import checkpoints
 
 Play = Callable[[], dict[str, float]]
 """Plays validation tasks with the model as it is, and returns what came of it."""
 SUMMARY = "train_runtime"
-"""A value of the log at the end, which tells of the steps since a run was last gone on with."""
+"""A value of the log at the end, which tells of the steps since a run was last resumed."""
 DROPPED = {"epoch", "num_tokens"}
-"""Values that say nothing that the step does not say, or that start at zero again when a run is gone on with."""
+"""Values that say nothing that the step does not say, or that start at zero again when a run is resumed."""
 CLOCK = ("runtime", "per_second")
 """How the names of values end that depend on the clock."""
 SKIPS = 30
@@ -43,7 +43,7 @@ class Stop(TrainerCallback):
 class Finite(TrainerCallback):
     """Ends a training whose loss or gradient is not a finite number, before it is recorded, evaluated or saved.
 
-    transformers goes on with such weights. In fp16, a gradient that is too large is no error: the gradient scaler
+    transformers continues with such weights. In fp16, a gradient that is too large is no error: the gradient scaler
     leaves the step out and lowers its scale.
     """
 
@@ -65,7 +65,7 @@ WORDS = {"loss": "the loss", "eval_loss": "the validation loss", "grad_norm": "t
 
 def diverged(values: str, step: int, folder: Path) -> Diverged:
     """What to do about it."""
-    names = [path.name for path in saved.checkpoints(folder)]
+    names = [path.name for path in checkpoints.all_in(folder)]
     kept = f"{names[-1]} is kept" if names else "there was no checkpoint yet"
     return Diverged(
         f"{values} at step {step}; nothing of that step was saved, and {kept}. In a new run, lower "
@@ -111,7 +111,7 @@ class Record(TrainerCallback):
         """Put the record on the disk, then mark the checkpoint that counts on it as whole."""
         self.write()
         self.tracker.flush()
-        saved.mark(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        checkpoints.mark(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
 
 class Progress(ProgressCallback):

@@ -46,14 +46,14 @@ def whole(checkpoint: Path) -> bool:
 def latest(folder: Path) -> Path | None:
     """The last whole checkpoint in a folder; those after it, and what has no mark, are removed: they are of no use."""
     discard_unmarked(folder)
-    for path in reversed(checkpoints(folder)):
+    for path in reversed(all_in(folder)):
         if whole(path):
             return path
         shutil.rmtree(path)
     return None
 
 
-def checkpoints(folder: Path) -> list[Path]:
+def all_in(folder: Path) -> list[Path]:
     """All checkpoints in a folder, whole or not, by their steps."""
     return sorted((path for path in folder.glob("*") if re.fullmatch(r"checkpoint-\d+", path.name)), key=step_of)
 
@@ -71,7 +71,7 @@ def finished(checkpoint: Path) -> bool:
 
 def discard_unmarked(folder: Path) -> list[Path]:
     """Remove what a kill or a full disk left of a checkpoint that was being written or deleted."""
-    halves = [path for path in checkpoints(folder) if not (path / MARK).exists()]
+    halves = [path for path in all_in(folder) if not (path / MARK).exists()]
     for path in halves:
         shutil.rmtree(path)
     return halves
@@ -105,4 +105,4 @@ def saving(target: Path) -> Iterator[None]:
 def unsaved(target: Path, error: Exception) -> Problem:
     """What to do about it."""
     reason = str(error).splitlines()[0]
-    return Problem(f"cannot save {target} ({reason}): free space there, then go on with train --resume")
+    return Problem(f"cannot save {target} ({reason}): free space there, then train --resume")

@@ -91,7 +91,7 @@ def histogram(lengths: Sequence[int], limit: int) -> str:
     return "\n".join([*lines, f"median {middle}, 95 % at most {late}, longest {ordered[-1]}, limit {limit} tokens"])
 
 
-def unigram_floor(train: Sequence[Example], held_out: Sequence[Example]) -> float:
+def unigram_baseline(train: Sequence[Example], held_out: Sequence[Example]) -> float:
     """Mean loss, in nats a supervised token, of predicting the frequencies of training everywhere, smoothed by one."""
     counts = Counter(label for example in train for label in example.labels if label != IGNORED)
     asked = [label for example in held_out for label in example.labels if label != IGNORED]

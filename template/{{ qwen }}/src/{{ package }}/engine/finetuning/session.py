@@ -1,4 +1,4 @@
-"""One training in one run folder: begun or gone on with, and kept from every other process."""
+"""One training in one run folder: what lies there, begun or resumed, and kept from every other process."""
 
 import sys
 from collections.abc import Iterator
@@ -8,24 +8,34 @@ from typing import Any
 
 import torch
 
-from ...config import Config
+from ..config import RunConfig
 from ..core.errors import Problem
 from ..core.runs import create, describe_environment, exclusive, load_environment
 from ..models.loading import precision
+from ..task import AgentTask
 from .trajectories import load
 
+CHECKPOINTS = "checkpoints"
+"""The folder of a run with the trainer's checkpoints."""
+RECORD = "metrics.jsonl"
+OUTCOME = "outcome.json"
+"""What `train` returns, kept for the report."""
+MODEL = "model"
+"""The folder of a run with the trained model, as `from_pretrained` loads it."""
+ADAPTER = "adapter"
+"""The folder of a run with what was trained of it."""
 DECIDING = ("device", "precision", "hardware")
-"""What a run cannot go on without, besides its data: with another, its bits would differ."""
+"""What a run cannot be resumed without, besides its data: with another, its bits would differ."""
 
 
 @contextmanager
-def opened(config: Config, run: Path | None) -> Iterator[Path]:
+def opened(config: RunConfig, agent_task: AgentTask, run: Path | None) -> Iterator[Path]:
     """Hold a run's lock while it is trained; where `run` is None, that of a new one.
 
     Raises:
-        Problem: another training has the run, or it cannot be gone on with here.
+        Problem: another training has the run, or it cannot be resumed here.
     """
-    data, here = load(config.data).digest, machine(config)
+    data, here = load(config.data, agent_task).digest, machine(config)
     if run is None:
         run = create(config, describe_environment(here, data))
     else:
@@ -35,7 +45,7 @@ def opened(config: Config, run: Path | None) -> Iterator[Path]:
         yield run
 
 
-def machine(config: Config) -> dict[str, Any]:
+def machine(config: RunConfig) -> dict[str, Any]:
     """Of where a run is trained, what decides its bits."""
     cuda = torch.cuda.is_available()
     return {
@@ -58,5 +68,5 @@ def restore_environment(run: Path, here: dict[str, Any], data: str) -> None:
     changed = [name for name in DECIDING if recorded[name] != here[name]]
     if changed:
         told = "; ".join(f"{name}: {recorded[name]}, not {here[name]}" for name in changed)
-        raise Problem(f"{run} was started elsewhere ({told}): go on with it there, or start a new run")
+        raise Problem(f"{run} was started elsewhere ({told}): resume it there, or start a new run")
     torch.set_num_threads(recorded["threads"])

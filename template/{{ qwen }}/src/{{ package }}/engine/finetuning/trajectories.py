@@ -9,17 +9,14 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
-from ...config import DataConfig
-from ...expert import expert
-from ...protocol import PROTOCOLS
-from ...tasks import Task, fingerprints, generate, official
-from ..agent.chat_template import Message, Tools
 from ..agent.scripted import named
+from ..agent.tasks import compared
+from ..config import DataConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.files import write_atomically
 from ..splits.splits import LOCK, Entry, lock
-from ..TASKROOM.environment import Environment
+from ..task import AgentTask, Environment, Message, Task, Tools
 
 DATA = Path("data")
 LEARNED = ("train", "validation")
@@ -49,7 +46,7 @@ class Data(NamedTuple):
         return [json.dumps([self.tools, one.messages], ensure_ascii=False) for one in self.splits["train"]]
 
 
-def load(config: DataConfig, folder: Path = DATA, file: Path = LOCK) -> Data:
+def load(config: DataConfig, agent_task: AgentTask, folder: Path = DATA, file: Path = LOCK) -> Data:
     """The trajectories of a configuration: those of before if there are any, or else made now and locked.
 
     Raises:
@@ -58,12 +55,12 @@ def load(config: DataConfig, folder: Path = DATA, file: Path = LOCK) -> Data:
     home = folder / name_of(config)
     missing = not all((home / f"{split}.jsonl").exists() for split in LEARNED)
     if missing or config.benchmark:
-        tasks = compared(config)
+        tasks = compared(config, agent_task)
         if missing:
-            make(tasks, config.protocol, home)
+            make(tasks, agent_task, config.protocol, home)
     splits = {split: read(home / f"{split}.jsonl") for split in LEARNED}
     entries = [entry(home / f"{split}.jsonl", split, len(splits[split])) for split in LEARNED]
-    return Data(lock(home.name, entries, file), splits, PROTOCOLS[config.protocol].tools)
+    return Data(lock(home.name, entries, file), splits, agent_task.dialogues[config.protocol].tools)
 
 
 def name_of(config: DataConfig) -> str:
@@ -72,22 +69,16 @@ def name_of(config: DataConfig) -> str:
     return f"{config.protocol}-{fingerprint(json.dumps(asked))[:8]}"
 
 
-def compared(config: DataConfig) -> dict[str, list[Task]]:
-    """The tasks of every split, after a look for what they have in common, with each other and with the benchmark."""
-    tasks = {split: generate(getattr(config, split), config.seed, split) for split in (*LEARNED, "test")}
-    refuse_overlap(tasks | ({"benchmark": official(Path(config.benchmark))} if config.benchmark else {}))
-    return tasks
-
-
-def make(tasks: Mapping[str, Sequence[Task]], protocol: str, home: Path) -> None:
+def make(tasks: Mapping[str, Sequence[Task]], agent_task: AgentTask, protocol: str, home: Path) -> None:
     """Write the expert's trajectories."""
     home.mkdir(parents=True, exist_ok=True)
     for split in LEARNED:
-        lines = (json.dumps(asdict(made), ensure_ascii=False) + "\n" for made in played(tasks[split], protocol))
+        found = played(tasks[split], agent_task, protocol)
+        lines = (json.dumps(asdict(trajectory), ensure_ascii=False) + "\n" for trajectory in found)
         write_atomically(home / f"{split}.jsonl", "".join(lines))
 
 
-def played(tasks: Sequence[Task], protocol: str) -> Iterator[Trajectory]:
+def played(tasks: Sequence[Task], agent_task: AgentTask, protocol: str) -> Iterator[Trajectory]:
     """What the expert does in each task.
 
     Raises:
@@ -95,19 +86,19 @@ def played(tasks: Sequence[Task], protocol: str) -> Iterator[Trajectory]:
     """
     console = Console(stderr=True)
     bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    with Environment() as environment, bar:
+    with agent_task.environment() as environment, bar:
         for task in bar.track(tasks, description="expert"):
-            messages = demonstrated(environment, task, protocol)
+            messages = demonstrated(environment, task, agent_task, protocol)
             if not environment.success():
                 raise Problem(f"the expert fails in task {task.id}: choose another --data.seed")
             yield Trajectory(id=task.id, kind=task.kind, messages=messages)
 
 
-def demonstrated(environment: Environment, task: Task, protocol: str) -> list[Message]:
+def demonstrated(environment: Environment, task: Task, agent_task: AgentTask, protocol: str) -> list[Message]:
     """The messages of the expert's episode, of which the last is its own."""
-    dialogue = PROTOCOLS[protocol]
+    dialogue = agent_task.dialogues[protocol]
     messages = [{"role": "system", "content": dialogue.system}, {"role": "user", "content": environment.reset(task)}]
-    for number, (thought, call) in enumerate(expert(task)):
+    for number, (thought, call) in enumerate(agent_task.expert(task)):
         move = named(dialogue.write(call, thought), number)
         reply = environment.act(call)
         messages += [move, dialogue.observe(reply.text, call_of(move))]
@@ -118,24 +109,6 @@ def call_of(message: Message) -> str | None:
     """The name of a message's call, where it has one."""
     calls: list[dict[str, Any]] = message.get("tool_calls") or [{}]
     return calls[0].get("id")
-
-
-def refuse_overlap(tasks: Mapping[str, Sequence[Task]]) -> None:
-    """Stop where two splits, or a split and the benchmark, have a question, a table's row or a room in common.
-
-    Raises:
-        Problem: they have.
-    """
-    owners: dict[str, tuple[str, str]] = {}
-    for split, members in tasks.items():
-        for task in members:
-            for mark in fingerprints(task):
-                other, name = owners.setdefault(mark, (split, task.id))
-                if other != split:
-                    raise Problem(
-                        f"task {task.id} of {split} and {name} of {other} share a part: choose another --data.seed, "
-                        "or leave the benchmark out of what is trained on"
-                    )
 
 
 def read(file: Path) -> list[Trajectory]:

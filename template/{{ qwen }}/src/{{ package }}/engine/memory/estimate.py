@@ -1,7 +1,7 @@
 """How much GPU memory a training needs, measured before it starts, without weights and without a GPU.
 
-The real modules run forward and backward on tensors that have no values, as storages.py says. All layers are alike, so
-that everything grows linearly with their number: two shallow models tell what a deep one takes.
+The real modules run forward and backward on tensors that have no values, as core/memory_tracker.py says. All layers
+are alike, so that everything grows linearly with their number: two shallow models tell what a deep one takes.
 """
 
 import copy
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from ...config import ModelConfig, TrainConfig
+from ..config import ModelConfig, TrainConfig
 from ..core.memory_tracker import Tracker, allocate
 from ..models.architectures import cache_bytes
 from ..models.loading import PROJECTIONS, adapters, recompute

@@ -10,6 +10,7 @@ from transformers import PretrainedConfig
 
 from ...config import Config, ModelConfig, TrainConfig
 from ..agent.rollout import AT_ONCE
+from ..config import ModelConfig, TrainConfig
 from ..models.architectures import architecture
 from .estimate import GIB, OVERHEAD, Footprint, estimate
 
@@ -142,9 +143,9 @@ def verdict(fitting: Fitting, setup: Setup) -> str:
     return f"does not fit: {-spare:.1f} GiB are missing; {advice}"
 
 
-def at_once(config: Config, base: Path) -> int:
+def at_once(base: Path, model: ModelConfig, train: TrainConfig) -> int:
     """How many episodes this machine can play at once: as many as its GPU holds beside the model and its optimizer."""
     if not torch.cuda.is_available():
         return AT_ONCE
-    takes = estimate(architecture(base), config.model, config.train)
+    takes = estimate(architecture(base), model, train)
     return max(1, min(AT_ONCE, takes.at_once(float(torch.cuda.get_device_properties(0).total_memory))))

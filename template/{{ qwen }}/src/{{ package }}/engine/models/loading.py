@@ -17,8 +17,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from ...config import FAMILIES, ModelConfig
 from ..agent.chat_template import END
+from ..config import TINY, ModelConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from . import tiny
@@ -46,7 +46,7 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
     Raises:
         Problem: it cannot be had.
     """
-    if base in FAMILIES:
+    if base in TINY:
         home.mkdir(parents=True, exist_ok=True)
         return tiny.make(home / f"{base}-{fingerprint(json.dumps(texts))[:8]}", base, texts)
     if (Path(base) / "config.json").exists():

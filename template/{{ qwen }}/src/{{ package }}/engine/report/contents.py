@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
-from ...sft import ADAPTER, MODEL, OUTCOME
 from ..core.files import write_atomically
-from . import model_card as card
+from ..finetuning.session import ADAPTER, MODEL, OUTCOME
+from . import model_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,4 +63,4 @@ SECTIONS: dict[str, Callable[["Evaluation"], Any]] = {
     "while_training": outcome,
     "after_against_before": comparisons,
 }
-WRITERS: tuple[Callable[["Evaluation", dict[str, Any]], None], ...] = (card.write, publish)
+WRITERS: tuple[Callable[["Evaluation", dict[str, Any]], None], ...] = (model_card.write, publish)

@@ -16,6 +16,7 @@ from ..core.files import write_atomically
 from ..core.runs import find, load_environment
 from ..statistics.metrics import interval
 from ..task import Config
+from ..training.parallel import World
 from ..training.trained import load_trained
 from ..training.validation import measure
 
@@ -55,7 +56,7 @@ def difference(runs: dict[Path, Config], config: Config) -> dict[str, Any]:
 def recognised(run: Path, its_config: Config, config: Config) -> Tensor:
     """1 for each validation image of `config` that the weights of a run recognise, else 0."""
     model = load_trained(run, its_config)
-    _, metrics = measure(config.task(), model, "validation", config.train.micro_batch, seed=config.seed)
+    _, metrics = measure(config.task(), model, "validation", config.train.micro_batch, world=World(), seed=config.seed)
     right = metrics["accuracy"].per_example
     assert right is not None
     return right

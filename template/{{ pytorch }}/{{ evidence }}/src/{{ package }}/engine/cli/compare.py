@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from ..core.errors import Problem
+from ..core.table import aligned
 from .common import opened
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 ONE_EACH = """
 One training each: these pairs say what the examples say, and another seed may say otherwise. Before you adopt a change,
 train both with --seeds 6 and compare the two series."""
-HEADER = ("metric", "A", "B", "B - A", "95 % interval", "p", "Holm", "d_z")
-ROW = "{:18}{:>10}{:>10}{:>10}{:>22}{:>9}{:>9}{:>8}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +33,7 @@ class Compare:
     def __call__(self) -> None:
         from ..core.config_io import differences
         from ..experiments.compare import compare_runs, compare_series
+        from ..statistics.metrics import finite
 
         a, b = named(self.a), named(self.b)
         single = len(a) == len(b) == 1
@@ -44,7 +44,8 @@ class Compare:
         if self.json:
             sides = {"a": [run.as_posix() for run in a], "b": [run.as_posix() for run in b]}
             metrics = {name: asdict(one) | {"verdict": one.verdict} for name, one in found.items()}
-            print(json.dumps({**sides, "pairs": pairs, "differences": changes, "metrics": metrics}, indent=2))
+            told = {**sides, "pairs": pairs, "differences": changes, "metrics": metrics}
+            print(json.dumps(finite(told), indent=2))
             return
         print(f"A  {self.a}\nB  {self.b}\nA has {'; '.join(changes) or 'the same configuration'}\n")
         for line in table(found, pairs):
@@ -71,16 +72,14 @@ def named(side: str) -> list[Path]:
 
 def table(found: dict[str, "Comparison"], pairs: str) -> list[str]:
     """Lines for a terminal: the figures of each metric, then what they say."""
-    lines = [ROW.format(*HEADER)]
+    rows = [("metric", "A", "B", "B - A", "95 % interval", "p", "Holm", "d_z")]
     for name, one in found.items():
         ci95 = f"{one.ci95[0]:+.4f} to {one.ci95[1]:+.4f}" if one.ci95 else ""
-        figures = ["" if value is None else f"{value:.4f}" for value in (one.p, one.p_holm)]
+        p, holm = ("" if value is None else f"{value:.4f}" for value in (one.p, one.p_holm))
         d_z = "" if one.d_z is None else f"{one.d_z:+.2f}"
-        lines.append(
-            ROW.format(
-                name.replace("_", " "), f"{one.a:.4f}", f"{one.b:.4f}", f"{one.difference:+.4f}", ci95, *figures, d_z
-            )
-        )
+        a, b, difference = f"{one.a:.4f}", f"{one.b:.4f}", f"{one.difference:+.4f}"
+        rows.append((name.replace("_", " "), a, b, difference, ci95, p, holm, d_z))
+    lines = aligned(rows, "<18", ">10", ">10", ">10", ">22", ">9", ">9", ">8")
     told: dict[str, list[str]] = {}
     for name, one in found.items():
         counted = "" if one.pairs is None else f" ({one.pairs} pairs of {pairs}, {one.differing} of them differ)"

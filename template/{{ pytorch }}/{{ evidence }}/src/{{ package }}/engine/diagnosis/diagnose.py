@@ -22,14 +22,14 @@ from ..core.runs import load_environment
 from ..core.tracking import read
 from ..statistics.drift import columns, shifts
 from ..statistics.metrics import FEWEST, Metric
-from ..task import Config, Task
+from ..task import Config, FindsFaults, Task
 from ..training.checkpoint import MODEL
 from ..training.progress import measuring
 from ..training.seeding import key
 from ..training.validation import measure
 from .label_noise import inspect
 from .observations import Finding, Observations, Score
-from .replay import Replay, miniature
+from .replay import Replay, build_replay, miniature
 from .rules import DEAD, VANISHED, judge, wants_trials
 
 MEASURED = 512
@@ -69,7 +69,7 @@ def diagnose(run: Path, config: Config) -> tuple[list[Finding], str]:
 def observe(run: Path, config: Config, task: Task) -> Observations:
     """Everything that the judgements go by."""
     measuring("the loss before training")
-    with closing(Replay(run, task, config.train, config.seed)) as fresh:
+    with closing(build_replay(run, task, config.train, config.seed)) as fresh:
         initial = None
         with suppress(Diverged):
             initial = fresh.take().loss
@@ -127,9 +127,9 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
 
 def from_next_steps(run: Path, config: Config, task: Task, seen: Observations) -> Observations:
     """What ended a training that has not finished: its steps from the last checkpoint to where the next would be."""
-    with closing(Replay(run, task, config.train, config.seed)) as replay:
-        replay.restore()
-        start, train = replay.progress.step, config.train
+    with closing(build_replay(run, task, config.train, config.seed)) as replay:
+        replay.trainer.restore()
+        start, train = replay.learner.step, config.train
         ends = [(start // every + 1) * every for every in (train.save_every, train.validate_every)]
         steps = min(*ends, train.steps) - start
         measuring(f"up to {steps} steps behind step {start}, taken again")
@@ -141,8 +141,8 @@ def from_next_steps(run: Path, config: Config, task: Task, seen: Observations) -
 
 def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observations) -> Observations:
     """The splits, and the steps behind the last checkpoint."""
-    with closing(Replay(run, task, config.train, config.seed)) as replay:
-        replay.restore()
+    with closing(build_replay(run, task, config.train, config.seed)) as replay:
+        replay.trainer.restore()
         measuring("the training and the validation split")
         records, metrics = zip(*(measured(replay, split) for split in ("train", "validation")), strict=True)
         name = next(iter(metrics[0]))
@@ -166,7 +166,7 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
         floors=task.floors("validation"),
         layers=layers,
         labels=labels,
-        faults=[Finding(*fault) for fault in task.faults(records[1])],
+        faults=[Finding(*fault) for fault in task.faults(records[1])] if isinstance(task, FindsFaults) else [],
         shifts=shifts(*samples),
         data_share=data_share,
     )
@@ -174,9 +174,19 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
 
 def measured(replay: Replay, split: str) -> tuple[dict[str, Tensor], dict[str, Metric]]:
     """Records and metrics of some examples of a split."""
-    size, device = replay.config.micro_batch, replay.device
+    learner = replay.learner
+    size, device = learner.config.micro_batch, learner.device
     limit = -(-MEASURED // size)
-    return measure(replay.task, replay.evaluated, split, size, seed=replay.seed, limit=limit, bf16=device.bf16)
+    return measure(
+        learner.task,
+        learner.evaluated,
+        split,
+        size,
+        world=learner.world,
+        seed=learner.seed,
+        limit=limit,
+        bf16=device.bf16,
+    )
 
 
 def score(metric: Metric) -> Score:

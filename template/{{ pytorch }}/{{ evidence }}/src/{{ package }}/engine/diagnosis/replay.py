@@ -10,22 +10,21 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..core.batch import Batch
-from ..core.config_io import fingerprint
 from ..core.errors import Diverged
 from ..core.runs import load_environment
 from ..task import Task
-from ..training.checkpoint import Identity
+from ..training.checkpoint import identity_of
 from ..training.config import TrainConfig
 from ..training.dataloader import TrainingBatches
 from ..training.device import choose_for_use
 from ..training.parallel import World
-from ..training.trainer import Step, Trainer
+from ..training.step import Step
+from ..training.trainer import Trainer, build_trainer
 from .nonfinite import Origin, blame, finite, flow
 
 AHEAD = 10**6
@@ -47,29 +46,25 @@ class Layer:
     """Units that no example of these steps taught anything."""
 
 
-class Replay(Trainer):
-    """A trainer that goes on from a run's last checkpoint, or anew from its start, and keeps what it sees."""
+class Replay:
+    """Takes steps of a run again, from its last checkpoint or its start, and keeps what it sees."""
 
-    def __init__(self, run: Path, task: Task, train: TrainConfig, seed: int) -> None:
-        if not task.separable:
-            # Several processes share a step of such a loss; this one takes it alone.
-            train = replace(train, micro_batch=train.batch)
-        identity = Identity(fingerprint(run / "config.json"), str(load_environment(run)["data"]))
-        super().__init__(task, train, seed, run, identity, choose_for_use(train), World())
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.learner = trainer, trainer.learner
         self.source: Generator[Batch, None, None] | None = None
         self.waited = 0.0
         """Seconds that the last step waited for its data."""
-        self.watching = False
         self.gradients: dict[str, list[float]] = {}
         self.largest: dict[str, Tensor] = {}
         """For each unit of a layer, its largest gradient in the steps that were watched."""
 
     def batches(self) -> Generator[Batch, None, None]:
-        config, start = self.config, self.progress.step
-        numbered = TrainingBatches(self.task.data("train"), self.seed, config.batch, config.micro_batch)
-        steps, pin = range(start, start + AHEAD), self.device.type == "cuda"
+        """The micro-batches of the next steps, with the time that they are waited for."""
+        learner = self.learner
+        config, steps = learner.config, range(learner.step, learner.step + AHEAD)
+        numbered = TrainingBatches(learner.task.data("train"), learner.seed, config.batch, config.micro_batch)
         # Here and not at the first step, whose generators it would draw from.
-        return self.timed(numbered.loader(steps, 0, 1, config.workers, pin))
+        return self.timed(numbered.loader(steps, 0, 1, config.workers, learner.device.type == "cuda"))
 
     def timed(self, source: Iterator[Batch]) -> Generator[Batch, None, None]:
         """The same batches, with the time that they are waited for."""
@@ -83,30 +78,22 @@ class Replay(Trainer):
         """The next step.
 
         Raises:
-            Diverged: its loss or gradient is not; the state is the one before it.
+            Diverged: its loss or gradient is not finite; the state is the one before it.
         """
         self.source = self.source or self.batches()
-        self.waited, carry = 0.0, list(self.carry)
+        self.waited, carry = 0.0, list(self.learner.carry)
         try:
-            step = self.step(self.model, self.source, stop=False)
+            return self.learner.take(self.source)
         except Diverged:
             self.close()
-            self.carry = carry
+            self.learner.carry = carry
             raise
-        self.progress.step += 1
-        return step
 
     def close(self) -> None:
         """End the processes that prepare the data."""
         if self.source:
             self.source.close()
         self.source = None
-
-    def accumulate(self, network: Any, batches: Iterator[Batch], stop: bool) -> Tensor:
-        totals = super().accumulate(network, batches, stop)
-        if self.watching:
-            self.watch(float(totals[1]))
-        return totals
 
     def data_share(self, steps: int) -> float:
         """The share of its time that a step waits for data, over the faster two thirds of the next steps.
@@ -124,20 +111,20 @@ class Replay(Trainer):
 
     def layers(self, steps: int) -> list[Layer]:
         """The gradients of every layer in the next steps."""
-        self.watching = True
+        self.learner.watch = self.watch
         for _ in range(steps):
             self.take()
-        self.watching = False
+        self.learner.watch = None
         return [
             Layer(name, median(self.gradients[name]), len(largest), int((largest <= SILENT * largest.max()).sum()))
             for name, largest in self.largest.items()
         ]
 
-    def watch(self, weight: float) -> None:
-        """Note the gradients of a step, per unit of weight."""
-        for name, parameter in matrices(self.model):
+    def watch(self, units: Tensor) -> None:
+        """Note the gradients of a step, per unit."""
+        for name, parameter in matrices(self.learner.model):
             if parameter.grad is not None:
-                gradient = parameter.grad.float() / weight
+                gradient = parameter.grad.float() / units
                 largest = gradient.flatten(1).abs().amax(1)
                 self.gradients.setdefault(name, []).append(float(gradient.square().mean().sqrt()))
                 self.largest[name] = torch.maximum(self.largest.get(name, largest), largest)
@@ -147,36 +134,47 @@ class Replay(Trainer):
         losses: list[tuple[int, float]] = []
         for _ in range(steps):
             try:
-                losses.append((self.progress.step + 1, self.take().loss))
+                losses.append((self.learner.step + 1, self.take().loss))
             except Diverged:
                 return losses, self.origin()
         return losses, None
 
     def origin(self) -> Origin:
         """Take the step that failed once more, and name what first was not finite."""
-        step = self.progress.step + 1
-        for name, parameter in self.model.named_parameters():
+        step, model = self.learner.step + 1, self.learner.model
+        for name, parameter in model.named_parameters():
             if not finite(parameter):
                 return Origin(step, "weights", name, [])
         poisoned = self.poisoned()
         if poisoned:
             return Origin(step, "data", *poisoned)
-        self.model.zero_grad()
-        with flow(self.model) as calls:
-            loss = self.accumulate(self.model, self.batches(), stop=False)[0]
-        return Origin(step, *blame(self.model, calls, finite(loss)), [])
+        model.zero_grad()
+        with flow(model) as calls:
+            totals, _ = self.learner.accumulate(self.batches())
+        return Origin(step, *blame(model, calls, finite(totals[0])), [])
 
     def poisoned(self) -> tuple[str, list[int]] | None:
         """The first tensor of the step's batch with a value that is not finite, and the examples that hold one."""
-        config = self.config
-        numbered = TrainingBatches(self.task.data("train"), self.seed, config.batch, config.micro_batch)
-        first = self.progress.step * config.micro_batches
+        learner = self.learner
+        config = learner.config
+        numbered = TrainingBatches(learner.task.data("train"), learner.seed, config.batch, config.micro_batch)
+        first = learner.step * config.micro_batches
         for number in range(first, first + config.micro_batches):
             for name, value in numbered[number].items():
                 bad = ~value.float().isfinite().flatten(1).all(1) if value.ndim > 1 else ~value.float().isfinite()
                 if bad.any():
                     return name, sorted(numbered.indices(number)[bad.numpy()].tolist())
         return None
+
+
+def build_replay(run: Path, task: Task, train: TrainConfig, seed: int) -> Replay:
+    """A replay of a run before its first step; `trainer.restore` goes to its last checkpoint."""
+    if not task.separable:
+        # Several processes share a step of such a loss; this one takes it alone.
+        train = replace(train, micro_batch=train.batch)
+    train = replace(train, compile="off")
+    identity = identity_of(run, str(load_environment(run)["data"]))
+    return Replay(build_trainer(task, train, seed, run, identity, choose_for_use(train), World()))
 
 
 def matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -189,7 +187,7 @@ def miniature(run: Path, task: Task, train: TrainConfig, seed: int, steps: int) 
     """The loss at the end of a run whose whole schedule has only so many steps; infinite where it is not finite."""
     steps = min(steps, train.steps)
     short = replace(train, steps=steps, warmup=round(train.warmup * steps / train.steps), workers=0)
-    replay = Replay(run, task, short, seed)
+    replay = build_replay(run, task, short, seed)
     try:
         losses = [replay.take().loss for _ in range(steps)]
     except Diverged:

@@ -3,7 +3,7 @@
 import os
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +20,14 @@ from ..training.device import choose, choose_for_use
 from ..training.parallel import World
 from ..training.session import opened
 from ..training.trained import load_trained
-from ..training.trainer import Trainer
+from ..training.trainer import NO_HOOKS, Hooks, build_trainer
 from ..training.validation import measure
 
 
-def trained(config: Config, task: Task, parent: Path = RUNS, build: Callable[..., Trainer] = Trainer) -> Path:
+def trained(config: Config, task: Task, parent: Path = RUNS, hooks: Hooks = NO_HOOKS) -> Path:
     """A finished run of this configuration on its task's data: one that is there, else one that is trained to its end.
 
-    `build` makes the trainer. A run that was cut short is resumed.
+    A run that was cut short is resumed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise Problem("this command trains on one process: start it without torchrun, once on each GPU for a sweep")
@@ -43,7 +43,7 @@ def trained(config: Config, task: Task, parent: Path = RUNS, build: Callable[...
         if (run / MODEL).exists():
             return run
     with opened(config, task, unfinished[-1] if unfinished else None, World(), parent) as parts:
-        build(*parts).fit(asdict(config))
+        build_trainer(*parts, hooks=hooks).fit(asdict(config))
     return parts.run
 
 
@@ -66,7 +66,7 @@ def measured(run: Path, config: Config, task: Task) -> dict[str, Metric]:
     """The metrics of a finished run of this configuration on the whole validation split."""
     device, model = choose_for_use(config.train), load_trained(run, config)
     size = config.train.micro_batch
-    _, metrics = measure(task, model, "validation", size, seed=config.seed, bf16=device.bf16, bar=True)
+    _, metrics = measure(task, model, "validation", size, world=World(), seed=config.seed, bf16=device.bf16, bar=True)
     return metrics
 
 

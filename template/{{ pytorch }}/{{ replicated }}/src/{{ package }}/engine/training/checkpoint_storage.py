@@ -1,7 +1,7 @@
 """A checkpoint holds the whole state in two files: the first process writes them, and every process reads them.
 
 step-200/model.safetensors   the weights
-step-200/state.pt            the optimizer and everything else: tensors and builtins only
+step-200/state.pt            the optimizers and everything else: tensors and builtins only
 """
 
 from typing import Any
@@ -27,7 +27,11 @@ class Checkpoints(Index):
         if not self.world.first:
             return
         averaged = trained.averaged.state_dict() if trained.averaged else {}
-        whole = {"optimizer": trained.optimizer.state_dict(), "averaged": averaged, **state}
+        whole = {
+            "optimizers": [optimizer.state_dict() for optimizer in trained.optimizers],
+            "averaged": averaged,
+            **state,
+        }
         with self.writing(step) as folder:
             save_weights(trained.model, folder / WEIGHTS)
             torch.save(whole, folder / STATE)
@@ -42,7 +46,8 @@ class Checkpoints(Index):
         folder = self.verified(name)
         load_weights(trained.model, folder / WEIGHTS)
         state: dict[str, Any] = torch.load(folder / STATE, map_location=device, weights_only=True)
-        trained.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(trained.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         if trained.averaged:
             trained.averaged.load_state_dict(state["averaged"])
         return state

@@ -50,7 +50,7 @@ class World(Processes):
         """
         if processes == self.size:
             return
-        module = str(__package__)
+        module = __name__.partition(".")[0]
         how = f"torchrun --nproc-per-node {processes} -m {module}" if processes > 1 else f"python -m {module}"
         raise Problem(
             f"{run} was started with {processes} processes, not {self.size}: resume it with {how} train --resume"

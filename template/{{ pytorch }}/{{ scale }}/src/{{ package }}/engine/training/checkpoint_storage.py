@@ -21,6 +21,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
+from torch.optim import Optimizer
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
@@ -63,10 +64,11 @@ class Checkpoints(Index):
         refuse([file for share in shares for file in share])
         live, saved = weights(trained), contents(folder)
         refuse_others(folder, live.keys() ^ {name for name in saved if not name.startswith(OPTIMIZER)})
-        optimizer = empty_moments(saved, trained)
-        read(live | named(optimizer), folder, alone=self.world.size == 1)
-        groups = trained.optimizer.state_dict()["param_groups"]
-        trained.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+        states = [empty_moments(saved, number, optimizer) for number, optimizer in enumerate(trained.optimizers)]
+        read(live | named(states), folder, alone=self.world.size == 1)
+        for optimizer, moments_of in zip(trained.optimizers, states, strict=True):
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments_of, "param_groups": groups})
         state: dict[str, Any] = torch.load(folder / STATE, map_location=device, weights_only=True)
         return state
 
@@ -98,22 +100,27 @@ def tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
 
 
 def moments(trained: Trained) -> dict[str, Tensor]:
-    """The live tensors of the optimizer."""
-    return named(trained.optimizer.state_dict()["state"])
+    """The live tensors of the optimizers."""
+    return named([optimizer.state_dict()["state"] for optimizer in trained.optimizers])
 
 
-def named(state: dict[int, dict[str, Tensor]]) -> dict[str, Tensor]:
-    """An optimizer's state under the names that it has in the shards."""
-    return {f"{OPTIMIZER}{index}.{key}": tensor for index, values in state.items() for key, tensor in values.items()}
+def named(states: list[dict[int, dict[str, Tensor]]]) -> dict[str, Tensor]:
+    """The optimizers' states under the names that they have in the shards."""
+    return {
+        f"{OPTIMIZER}{number}.{index}.{key}": tensor
+        for number, state in enumerate(states)
+        for index, values in state.items()
+        for key, tensor in values.items()
+    }
 
 
-def empty_moments(saved: dict[str, Any], trained: Trained) -> dict[int, dict[str, Tensor]]:
-    """Room for the optimizer's state that was saved: what has its parameter's shape is sharded like it."""
-    parameters = [p for group in trained.optimizer.param_groups for p in group["params"]]
+def empty_moments(saved: dict[str, Any], number: int, optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
+    """Room for the state that was saved of an optimizer: what has its parameter's shape is sharded like it."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = defaultdict(dict)
     for name, entry in saved.items():
-        if name.startswith(OPTIMIZER):
-            index, key = name.removeprefix(OPTIMIZER).split(".")
+        if name.startswith(f"{OPTIMIZER}{number}."):
+            index, key = name.removeprefix(f"{OPTIMIZER}{number}.").split(".")
             p, dtype = parameters[int(index)], entry.properties.dtype
             alike = entry.size == p.shape
             state[int(index)][key] = torch.empty_like(p, dtype=dtype) if alike else torch.empty(entry.size, dtype=dtype)

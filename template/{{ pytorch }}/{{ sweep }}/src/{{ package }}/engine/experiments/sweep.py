@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +31,10 @@ from ..core.config_io import differences, from_json, to_json
 from ..core.errors import Diverged, Problem
 from ..core.files import save_figure
 from ..task import Config
+from ..training.parallel import World
 from ..training.validation import measure
 from .train_or_reuse import estimate, measured, trained
-from .trials import TAKES_UP, KeyedTPE, TrialTrainer, finished, taken_up
+from .trials import TAKES_UP, KeyedTPE, finished, taken_up, trial_hooks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ class Objective:
     def of(cls, config: Config) -> "Objective":
         """Found by measuring an untrained model on one batch."""
         task = config.task()
-        _, metrics = measure(task, task.model(), "validation", config.train.micro_batch, seed=0, limit=1)
+        _, metrics = measure(task, task.model(), "validation", config.train.micro_batch, world=World(), seed=0, limit=1)
         name, metric = next(iter(metrics.items()))
         return cls(name, metric.higher_is_better)
 
@@ -156,7 +156,7 @@ class Sweep:
         print(f"trial {trial.number}: {described(trial.params)}", file=sys.stderr)
         try:
             task = config.task()
-            run = trained(config, task, build=partial(TrialTrainer, trial))
+            run = trained(config, task, hooks=trial_hooks(trial))
         except optuna.TrialPruned:
             print(f"trial {trial.number} was pruned", file=sys.stderr)
             self.study.tell(trial, state=TrialState.PRUNED)

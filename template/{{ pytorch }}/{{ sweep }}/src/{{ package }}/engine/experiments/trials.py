@@ -10,9 +10,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ..core.tracking import read
-from ..training.progress import Display
 from ..training.seeding import key
-from ..training.trainer import Step, Trainer
+from ..training.trainer import Hooks, Trainer
 
 TAKES_UP = "takes up"
 """The attribute of a trial that goes on with another's work: that one's number."""
@@ -46,33 +45,28 @@ class KeyedTPE(BaseSampler):
         self.sampler.after_trial(study, trial, state, values)
 
 
-class TrialTrainer(Trainer):
-    """Tells a trial of every validation, and stops where the trial is worse than the median of the others."""
+def trial_hooks(trial: Trial) -> Hooks:
+    """Tell a trial of every validation, and stop where it is worse than the median of the others."""
 
-    def __init__(self, trial: Trial, *parts: Any) -> None:
-        super().__init__(*parts)
-        self.trial = trial
-        trial.set_user_attr("run", self.run.as_posix())
-
-    def restore(self) -> None:
-        """Tell the trial, too, what an earlier process had measured up to the checkpoint."""
-        super().restore()
-        for record in read(self.run / "metrics.jsonl"):
-            if record["step"] <= self.progress.step:
-                self.report(record["step"], record)
-
-    def validate(self, step: Step, values: dict[str, float], display: Display) -> bool:
-        best = super().validate(step, values, display)
-        self.report(self.progress.step, values)
-        if self.progress.step < self.config.steps and self.trial.should_prune():
-            raise optuna.TrialPruned
-        return best
-
-    def report(self, step: int, values: dict[str, Any]) -> None:
+    def report(step: int, values: dict[str, Any]) -> None:
         """Tell of the first metric, where these values hold any."""
         scores = [value for name, value in values.items() if name.startswith("validation/")]
         if scores:
-            self.trial.report(scores[0], step)
+            trial.report(scores[0], step)
+
+    def restored(trainer: Trainer) -> None:
+        """Tell the trial what an earlier process had measured up to the checkpoint."""
+        trial.set_user_attr("run", trainer.run.as_posix())
+        for record in read(trainer.run / "metrics.jsonl"):
+            if record["step"] <= trainer.progress.step:
+                report(record["step"], record)
+
+    def validated(trainer: Trainer, values: dict[str, float]) -> None:
+        report(trainer.progress.step, values)
+        if trainer.progress.step < trainer.learner.config.steps and trial.should_prune():
+            raise optuna.TrialPruned
+
+    return Hooks(restored, validated)
 
 
 def taken_up(every: Sequence[FrozenTrial]) -> set[int]:

@@ -1,7 +1,7 @@
 """Text from a language model, token by token."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -15,6 +15,7 @@ Stream = Callable[[Tensor], Tensor]
 """Takes the next tokens (B, T), and returns the logits (B, V) after the last; it remembers what it has seen."""
 
 
+@runtime_checkable
 class Streaming(Protocol):
     """A language model that need not read again what it has read."""
 

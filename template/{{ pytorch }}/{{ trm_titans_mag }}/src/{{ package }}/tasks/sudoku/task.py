@@ -95,9 +95,6 @@ class Solving(Recursive):
             "survival": torch.where(free, 1.0, carry["survival"]),
         }
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return torch.tensor(float(len(batch["puzzle"])), device=batch["puzzle"].device)
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         """Cross-entropy of a board's cells, their mean; half of that of q, and the two terms of halting."""
         slots = self.admit(batch, carry, context)
@@ -112,7 +109,7 @@ class Solving(Recursive):
         informing = information(q, survival, marginal)
         loss = nats + 0.5 * deciding + c.ponder * pondering - c.information * informing
         logs = {"cells": right.float().mean(1).sum(), "solved": solved.sum(), "ponder": pondering.sum()}
-        return Output(loss.sum(), self.after(slots, found), logs)
+        return Output(loss.sum(), len(loss), self.after(slots, found), logs)
 
     def marginal(self, slots: dict[str, Tensor]) -> Tensor:
         """m_n at each slot's step: of what came to that step lately, the share that halted; at first the head's bias.

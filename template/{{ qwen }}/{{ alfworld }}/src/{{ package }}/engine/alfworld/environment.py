@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...protocol import Call
-from ...tasks import Task, game_of
 from ..core.errors import Problem
+from ..task import Call, Reply
 from .bleu import nearest
 from .game import NOTHING, Engine
+from .task import Task, game_of
 
 ROUNDS = {"functions": 20, "text": 35}
 """A model's messages in one episode, by protocol."""
@@ -22,19 +22,10 @@ REPEATS = 3
 """So many equal actions in a row end an episode without success; they begin to count with the fourth action."""
 LONGEST = 300
 """Characters of an action that are compared with the possible ones; the longest of these has about 50."""
-
-
 EPISODES = 200
 """Episodes after which a process of a pool is replaced, so that what the engine may not give back stays small."""
 PATIENCE = 60.0
 """Seconds that a process has for one answer; the largest official household is loaded in some three."""
-
-
-class Reply(NamedTuple):
-    """What comes of an action."""
-
-    text: str
-    done: bool
 
 
 class Environment:

@@ -44,6 +44,8 @@ ABILITIES: dict[str, frozenset[str]] = {
     if ability != "Sliceable"  # none of the six kinds cuts anything
 }
 """The objects that can be heated, cooled, cleaned and toggled."""
+APPLIANCES = {"heat": "Microwave", "cool": "Fridge", "clean": "SinkBasin"}
+"""What three kinds of tasks need."""
 BURNERS = 4
 """Of a stove; the package does not count them."""
 PUT = (

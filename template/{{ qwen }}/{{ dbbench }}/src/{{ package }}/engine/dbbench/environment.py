@@ -2,25 +2,16 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import NamedTuple
 
-from ...protocol import Call
-from ...tasks import Task
 from ..core.errors import Problem
+from ..task import Call, Reply
 from .database import ROWS, VARIABLE, Database, Failed, answered
 from .embedded import Embedded
 from .scoring import agree, digest
+from .task import Task
 
 ROUNDS = {"functions": 15, "text": 15}
 """Turns after which an episode has failed, in each protocol."""
-
-
-class Reply(NamedTuple):
-    """What follows a move."""
-
-    text: str
-    done: bool
 
 
 class Environment:
@@ -34,9 +25,7 @@ class Environment:
     def __enter__(self) -> "Environment":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.database.close()
 
     def reset(self, task: Task) -> str:
@@ -84,9 +73,7 @@ class Pool:
     def __enter__(self) -> "Pool":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for environment in self.environments:
             environment.database.close()
 

@@ -4,7 +4,7 @@ On MariaDB the tables are temporary ones: they are made without waiting for the 
 sees them, and the account cannot make others. MySQL cannot name a temporary table twice in one statement, so there
 they are ordinary ones, and two environments at a time need two databases.
 
-`python -m <package>.mariadb` prints the statements that make the account of `DBBENCH_URL`.
+`python -m <package>.engine.dbbench.mariadb` prints the statements that make the account of `DBBENCH_URL`.
 """
 
 import os

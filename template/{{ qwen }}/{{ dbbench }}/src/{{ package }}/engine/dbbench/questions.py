@@ -13,10 +13,10 @@ from typing import NamedTuple
 from numpy.random import Generator
 
 from .database import Table, quoted
+from .task import CHANGES
 from .themes import Field, Sheet, number, pick, split, themes
 
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {"SUM": fsum, "AVG": fmean, "MAX": max, "MIN": min}
-CHANGES = ("INSERT", "UPDATE", "DELETE")
 KINDS = ("other", "counting", "comparison", "ranking", *(f"aggregation-{name}" for name in AGGREGATES), *CHANGES)
 """AgentBench's labels. It has tasks of all of them but DELETE."""
 

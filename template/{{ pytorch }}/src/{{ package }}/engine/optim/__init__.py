@@ -1,0 +1,1 @@
+"""Optimizers, and how the learning rate changes over a run: what `Task.optimizer` and `Task.schedule` return."""

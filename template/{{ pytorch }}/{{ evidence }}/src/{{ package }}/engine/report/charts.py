@@ -1,0 +1,93 @@
+"""The charts of the page: figures as SVG, in the colours of the page that holds them."""
+
+import io
+import math
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from ..statistics.metrics import Result
+from .figures import ACCENT, FLOOR, INK, LINE, MUTED, draw, recorded
+
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+COLOURS = {colour: f"var(--{name})" for name, colour in re.findall(r"--(\w+): (#\w{6});", STYLE.partition("}")[0])}
+"""What the page calls the colours that figures are drawn in."""
+METRICS = 3
+"""Curves of so many: a classifier may have one metric for each class, and the tables show them all."""
+
+
+class Chart(NamedTuple):
+    """A recorded value over the steps."""
+
+    key: str
+    figure: Figure
+    told: str
+    """In words."""
+
+
+def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[Chart]:
+    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded."""
+    names = [f"validation/{name}" for name in metrics][:METRICS]
+    every = dict.fromkeys(key for line in history for key in line if key != "step")
+    # What is recorded of many parts of a model, such as each layer, has a name with a slash.
+    others = sorted((key for key in every if "/" not in key), reverse=True)
+    charts = []
+    for key in dict.fromkeys(["loss", *names, *others]):
+        if points := recorded(history, key):
+            figure = Figure(figsize=(6.2, 3.3), layout="constrained")
+            axes = figure.subplots()
+            draw(axes, history, key, next(iter(metrics.values())) if key == names[0] else None)
+            axes.spines[:].set_visible(False)
+            axes.grid(visible=False, axis="x")
+            axes.tick_params(length=0, labelcolor=MUTED)
+            axes.xaxis.label.set_color(MUTED)
+            told = ", ".join(f"{value:.4g} at step {step}" for step, value in (points[0], points[-1]))
+            charts.append(Chart(key, figure, told))
+    return charts
+
+
+def standing(result: Result) -> Figure | None:
+    """A value with its interval beside its floors, the strongest first; None where it is not finite."""
+    floors = sorted(result.floors.items(), key=lambda floor: floor[1], reverse=result.higher_is_better)
+    rows = [("this model", result.value), *(floor for floor in floors if math.isfinite(floor[1]))]
+    if not math.isfinite(result.value):
+        return None
+    figure = Figure(figsize=(6.2, 0.5 * len(rows) + 0.4), layout="constrained")
+    axes = figure.subplots()
+    if result.ci95:
+        axes.axvspan(*result.ci95, color=ACCENT, alpha=0.13, linewidth=0)
+        axes.plot(result.ci95, (0, 0), "|-", color=INK)
+    for row, (name, value) in enumerate(rows):
+        color = FLOOR if row else INK
+        axes.plot(value, row, "o", color=color)
+        weight = "normal" if row else "bold"
+        for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):
+            axes.text(
+                place, row - 0.22, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
+                parse_math=False,
+            )  # fmt: skip
+    axes.set_ylim(len(rows) - 0.6, -0.75)
+    axes.set_yticks([])
+    axes.margins(x=0.04)
+    axes.spines[:].set_visible(False)
+    axes.grid(axis="x", color=LINE)
+    axes.tick_params(length=0, labelcolor=MUTED)
+    return figure
+
+
+def svg(figure: Figure, description: str) -> Markup:
+    """A figure in the colours of the page, light or dark; the description is for those who do not see it."""
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": description}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    _, opening, inside = re.split(r"(<svg[^>]*>)", file.getvalue(), maxsplit=1)
+    inside = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", inside, flags=re.DOTALL)
+    inside = re.sub(r'<g id="[^"]*"', "<g", inside)  # the same in every figure
+    inside = re.sub(r"(fill|stroke): (#\w{6})", lambda found: f"{found[1]}: {COLOURS.get(found[2], found[2])}", inside)
+    [box] = re.findall(r'viewBox="([\d. ]+)"', opening)
+    return Markup('<svg viewBox="{}" role="img" aria-label="{}">').format(box, description) + Markup(inside)  # noqa: S704

@@ -1,0 +1,1 @@
+"""DB Bench: tables and questions, the databases that they lie in, and AgentBench's scoring."""
