@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from transformers import PretrainedConfig
 
-from ...config import Config, ModelConfig, TrainConfig
 from ..agent.rollout import AT_ONCE
 from ..config import ModelConfig, TrainConfig
 from ..models.architectures import architecture
