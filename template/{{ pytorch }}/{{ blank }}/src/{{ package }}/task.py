@@ -1,7 +1,7 @@
 """The task: tell ten digits apart, measured by accuracy. Put your own in its place.
 
-`engine/task.py` says what each method is for, and which others there are: an optimizer and a schedule of your own, plots,
-samples, checks, state between steps.
+`engine/task.py` says what each method is for, and which others there are: an optimizer and a schedule of your own,
+plots, samples, checks, state between steps.
 """
 
 from collections.abc import Iterable

@@ -133,27 +133,6 @@ def t_interval(values: Sequence[float], limits: Limits = ANYWHERE, dependence: f
     return max(mean - margin, limits[0]), min(mean + margin, limits[1])
 
 
-def student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t: the t = √ν tan θ that |T| stays under with probability 0.95."""
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if within(middle, degrees) < 0.95 else (low, middle)
-    return math.sqrt(degrees) * math.tan(low)
-
-
-def within(angle: float, degrees: int) -> float:
-    """P(|T| < √ν tan θ): Abramowitz & Stegun 1964, 26.7.3 for odd ν and 26.7.4 for even."""
-    odd = degrees % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for k in range(1 + odd, degrees, 2):
-        total += term
-        term *= math.cos(angle) ** 2 * k / (k + 1)
-    total *= math.sin(angle)
-    return (angle + total) * 2 / math.pi if odd else total
-
-
 def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str, Result]:
     """Results of the metrics; the floors belong to the first."""
     results: dict[str, Result] = {}

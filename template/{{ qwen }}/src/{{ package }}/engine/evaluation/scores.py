@@ -7,7 +7,6 @@ import torch
 
 from ..agent.rollout import Episode
 from ..core.errors import Problem
-from ..core.files import write_atomically
 from ..statistics.metrics import Metric, Result, summarise
 from ..statistics.paired import Comparison, corrected, over_examples
 
