@@ -326,12 +326,3 @@ def test_nothing_is_found_in_a_healthy_run(name: str, engines: dict[str, Engine]
     run = HEALTHY[name]
     found, page = diagnosed(run, engines[run.architecture], monkeypatch)
     assert found == set(), page
-
-
-def test_the_kolmogorov_smirnov_test_is_scipys(engines: dict[str, Engine]) -> None:
-    stats = pytest.importorskip("scipy.stats", reason="it comes with scikit-learn")
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.1, 0.2, 0.4):
-        a, b = rng.normal(size=700), rng.normal(shift, size=300)
-        expected = stats.ks_2samp(a, b, method="exact").pvalue
-        assert engines["blank"].drift.ks(a, b) == pytest.approx(expected, rel=0.1)
