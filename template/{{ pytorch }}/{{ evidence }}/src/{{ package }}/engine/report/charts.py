@@ -33,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[tuple[str, Figure, str]]:
-    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded, also in words."""
+    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded, and words."""
     names = [f"validation/{name}" for name in metrics][:METRICS]
     every = dict.fromkeys(key for line in history for key in line if key != "step")
     # What is recorded of many parts of a model, such as each layer, has a name with a slash.
