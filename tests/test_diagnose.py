@@ -337,12 +337,3 @@ def test_nothing_is_found_in_a_healthy_run(name: str, projects: dict[str, Projec
     run = HEALTHY[name]
     found, page = diagnosed(run, projects[run.architecture], monkeypatch)
     assert found == set(), page
-
-
-def test_the_kolmogorov_smirnov_test_is_scipys(projects: dict[str, Project]) -> None:
-    stats = pytest.importorskip("scipy.stats", reason="it comes with scikit-learn")
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.1, 0.2, 0.4):
-        a, b = rng.normal(size=700), rng.normal(shift, size=300)
-        expected = stats.ks_2samp(a, b, method="exact").pvalue
-        assert projects["blank"].drift.ks(a, b) == pytest.approx(expected, rel=0.1)

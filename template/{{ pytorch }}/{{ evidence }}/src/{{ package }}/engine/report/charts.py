@@ -4,7 +4,7 @@ import io
 import math
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -32,17 +32,8 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
-class Chart(NamedTuple):
-    """A recorded value over the steps."""
-
-    key: str
-    figure: Figure
-    told: str
-    """In words."""
-
-
-def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[Chart]:
-    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded."""
+def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[tuple[str, Figure, str]]:
+    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded, and words."""
     names = [f"validation/{name}" for name in metrics][:METRICS]
     every = dict.fromkeys(key for line in history for key in line if key != "step")
     # What is recorded of many parts of a model, such as each layer, has a name with a slash.
@@ -58,7 +49,7 @@ def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) ->
             axes.tick_params(length=0, labelcolor=MUTED)
             axes.xaxis.label.set_color(MUTED)
             told = ", ".join(f"{value:.4g} at step {step}" for step, value in (points[0], points[-1]))
-            charts.append(Chart(key, figure, told))
+            charts.append((key, figure, told))
     return charts
 
 
