@@ -143,5 +143,6 @@ def test_sky_starts_and_goes_on(project: Path) -> None:
 
 
 def test_what_the_log_is_searched_for_is_what_a_training_says(template: Path) -> None:
-    training = (template / "template" / "{{ pytorch }}" / "src" / "{{ package }}" / "training.py").read_text("utf-8")
+    training = template / "template" / "{{ pytorch }}" / "src" / "{{ package }}"
+    training = (training / "engine" / "training" / "session.py").read_text("utf-8")
     assert 'print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)' in training

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
-MODULES = ("data", "divisions", "folds")
-PARTS = ("data", "divisions", "curve")
+MODULES = ("data", "engine.experiments.folds")
+PARTS = ("data", "engine.experiments.learning_curve")
 
 
 @pytest.fixture
@@ -76,11 +76,10 @@ def images(digits: Any, names: Iterable[str]) -> Counter[bytes]:
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: ModuleType, split: str) -> None:
-    data, divisions, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
+    data, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
     outside, held_out, writers = data.load(split), Counter[bytes](), []
     for number in range(1, 6):
-        with divisions.choosing(folds.Fold(number, 5, 1)):
-            digits = data.load(split)
+        digits = data.load(split, division=folds.Fold(number, 5, 1))
         assert digits.leakage.found == [] and digits.sha256 != outside.sha256
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert not images(digits, ["train"]) & images(digits, ["validation"])
@@ -100,11 +99,10 @@ def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: Mod
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_parts_leave_validation_alone(package: ModuleType, split: str) -> None:
-    data, divisions, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
+    data, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
     outside, smaller = data.load(split), Counter[bytes]()
     for halvings in (3, 2, 1):
-        with divisions.choosing(curve.Part(halvings, 0)):
-            digits = data.load(split)
+        digits = data.load(split, division=curve.Part(halvings, 0))
         assert digits.leakage.found == []
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert images(digits, ["validation"]) == images(outside, ["validation"])

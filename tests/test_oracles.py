@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from transformer_demo.checkpoint import Identity
 from transformer_demo.config import DataConfig, ModelConfig
-from transformer_demo.device import Device
-from transformer_demo.distributed import World
+from transformer_demo.engine.training.checkpoint import Identity
+from transformer_demo.engine.training.config import TrainConfig
+from transformer_demo.engine.training.dataloader import TrainingBatches
+from transformer_demo.engine.training.device import Device
+from transformer_demo.engine.training.parallel import World
+from transformer_demo.engine.training.seeding import key, reseed
+from transformer_demo.engine.training.trainer import Trainer, learning_rate
 from transformer_demo.model import Transformer
-from transformer_demo.seeding import TrainingBatches, key, reseed
-from transformer_demo.settings import TrainConfig
 from transformer_demo.task import LanguageModeling
-from transformer_demo.trainer import Trainer, learning_rate
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 

@@ -25,9 +25,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types: the engine's strictly, yours where you wrote some."""
+    """Types, the engine's strictly and yours where you wrote some; and which modules import which."""
     session.install("-e", ".", *DEV)
     session.run("mypy")
+    session.run("lint-imports", "--no-cache")
 
 
 @nox.session

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import torch
-from transformer_demo.checkpoint import Identity
-from transformer_demo.device import Device
-from transformer_demo.distributed import world
-from transformer_demo.seam import Task
-from transformer_demo.settings import TrainConfig
-from transformer_demo.trainer import Trainer
+from transformer_demo.engine.task import Task
+from transformer_demo.engine.training.checkpoint import Identity
+from transformer_demo.engine.training.config import TrainConfig
+from transformer_demo.engine.training.device import Device
+from transformer_demo.engine.training.parallel import world
+from transformer_demo.engine.training.trainer import Trainer
 
 
 def train(task: Task, micro_batch: int) -> None:

@@ -10,7 +10,9 @@ from common import train
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
-from transformer_demo.seam import Batch, Context, Metric, Output, Task
+from transformer_demo.engine.core.batch import Batch
+from transformer_demo.engine.statistics.metrics import Metric
+from transformer_demo.engine.task import Context, Output, Task
 
 
 def gather(x: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from common import train
 from torch import Tensor, nn
-from transformer_demo.seam import Batch, Context, Metric, Output, Task
+from transformer_demo.engine.core.batch import Batch
+from transformer_demo.engine.statistics.metrics import Metric
+from transformer_demo.engine.task import Context, Output, Task
 
 
 class Streams:
