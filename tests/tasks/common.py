@@ -10,7 +10,7 @@ from transformer_demo.engine.training.checkpoint import Identity
 from transformer_demo.engine.training.config import TrainConfig
 from transformer_demo.engine.training.device import Device
 from transformer_demo.engine.training.parallel import world
-from transformer_demo.engine.training.trainer import Trainer
+from transformer_demo.engine.training.trainer import build_trainer
 
 
 def train(task: Task, micro_batch: int) -> None:
@@ -30,8 +30,9 @@ def train(task: Task, micro_batch: int) -> None:
     )
     run = Path(sys.argv[1])
     run.mkdir(exist_ok=True)
+    (run / "environment.json").write_text("{}", encoding="utf-8")
     with world("cpu") as processes:
-        Trainer(task, config, 0, run, Identity("", ""), Device("cpu", bf16=False), processes).fit({})
+        build_trainer(task, config, 0, run, Identity("", ""), Device("cpu", bf16=False), processes).fit({})
     if processes.size > 1:
         # At the interpreter's end, gloo's threads can abort a process that finished its work.
         os._exit(0)
