@@ -17,15 +17,15 @@ def train(task: Task, micro_batch: int) -> None:
     """Train into the folder that the command line names."""
     torch.set_num_threads(1)
     config = TrainConfig(
-        steps=300,
+        steps=120,
         batch=16,
         micro_batch=micro_batch,
         learning_rate=1e-2,
         warmup=5,
         ema=0.9,
-        validate_every=75,
+        validate_every=30,
         validation_batches=2,
-        save_every=40,
+        save_every=16,
         log_every=1,
     )
     run = Path(sys.argv[1])
