@@ -58,7 +58,9 @@ class Subject:
     def batches(self) -> Iterator[Batch]:
         """What the project's own loader gives."""
         train = self.config.train
-        batches = self.module("training.dataloader").TrainingBatches(self.task.data("train"), 0, train.batch, train.batch)
+        batches = self.module("training.dataloader").TrainingBatches(
+            self.task.data("train"), 0, train.batch, train.batch
+        )
         for batch in batches.loader(range(self.steps), 0, 1, 0, False):
             yield {name: value.to(self.device.torch_device) for name, value in batch.items()}
 

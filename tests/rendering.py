@@ -35,7 +35,7 @@ def compile_once(self: Environment, source: Any, *arguments: Any, **options: Any
     return _compiled[key]
 
 
-Environment.compile = compile_once  # type: ignore[assignment,method-assign]
+Environment.compile = compile_once  # type: ignore[method-assign]
 
 
 def copy_template(folder: Path, pattern: str = "*") -> Path:
