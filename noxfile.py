@@ -28,6 +28,8 @@ PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, see
 ENGINES = ["transformer", "blank-experiments", "cnn", "transformer-scale", "dbbench", "alfworld"]
 
 MLFLOW = [f"tests/engine/{name}.py" for name in ("core/test_tracking", "core/test_mlflow", "training/test_trainer")]
+# What a file's tests share, such as a rendered project or a trained run, is made once.
+BY_FILE = ["--numprocesses=auto", "--dist=loadfile"]
 SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
@@ -85,7 +87,7 @@ def template(session: nox.Session) -> None:
     """Answers, rules and renders; arguments after `--` go to pytest."""
     session.install(*TEST)
     left_out = [f"--ignore={path}" for path in SITE + UPDATES + ORACLES]
-    session.run("pytest", "--numprocesses", "auto", *left_out, *session.posargs)
+    session.run("pytest", *BY_FILE, *left_out, *session.posargs)
 
 
 @nox.session
@@ -114,7 +116,7 @@ def oracles(session: nox.Session) -> None:
         "html5lib",
         "titans-pytorch>=0.5.5",
     )
-    session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
+    session.run("pytest", *BY_FILE, *ORACLES, *session.posargs)
 
 
 @nox.session

@@ -137,7 +137,7 @@ class Watch:
 
     def follow(self) -> None:
         """Let the trainer say which phase it is in."""
-        for name, phase in (("step", "step"), ("validate", "validation"), ("save", "checkpoint"), ("finish", "report")):
+        for name, phase in (("take", "step"), ("validate", "validation"), ("save", "checkpoint"), ("finish", "report")):
             setattr(Trainer, name, self.watched(getattr(Trainer, name), phase))
         self.enter("start")
 

@@ -19,12 +19,18 @@ MODULES = ("data", "engine.experiments.folds")
 PARTS = ("data", "engine.experiments.learning_curve")
 
 
+@pytest.fixture(scope="module")
+def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source of a fresh render."""
+    project = tmp_path_factory.mktemp("convnet") / "cnn-oracle"
+    render(template, project, {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]})
+    return project / "src"
+
+
 @pytest.fixture
-def package(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The package of a fresh render."""
-    answers = {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]}
-    render(template, tmp_path / "cnn-oracle", answers)
-    monkeypatch.syspath_prepend(str(tmp_path / "cnn-oracle" / "src"))
+def package(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Its package, used in a folder of the test's own."""
+    monkeypatch.syspath_prepend(str(source))
     monkeypatch.chdir(tmp_path)
     return importlib.import_module("cnn_oracle")
 
