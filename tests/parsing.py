@@ -46,6 +46,11 @@ def parse(path: Path) -> Any:
     Raises:
         ValueError: it has a name that no parser is known for, no end of line at its end, or leftovers of a template.
     """
+    if path.suffix == ".png":
+        content = path.read_bytes()
+        if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+            raise ValueError(f"{path} is no PNG")
+        return content
     text = path.read_text(encoding="utf-8")
     if text and (not text.endswith("\n") or text.endswith("\n\n")):
         raise ValueError(f"{path} does not end with one end of line")
