@@ -23,6 +23,7 @@ from ..core.files import write_atomically
 from ..splits import ledger
 from ..splits.splits import locked
 from ..statistics.metrics import Result
+from ..task import Portrays
 from .charts import STYLE, history_charts, printable, standing, svg
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
     """What the page shows of a run whose other files were written."""
     task, data = evaluation.task, evaluation.environment["data"]
     source, files = locked(data)
+    picture = evaluation.run / "report" / "validation.png"
     shown = [entry["index"] for end in (results["examples"] or {}).values() for entry in end]
     return {
         "project": __name__.partition(".")[0],
@@ -52,9 +54,9 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
         "files": files,
         "openings": [entry for entry in ledger.read() if entry["data"] == data],
         "said": evaluation.examples,
-        "picture": (evaluation.run / "report" / "validation.png").read_bytes(),
+        "picture": picture.read_bytes() if picture.exists() else None,
         "caption": (inspect.getdoc(task.picture) or "").split("\n")[0],
-        "portraits": {index: task.portray(index) for index in shown},
+        "portraits": {index: task.portray(index) for index in shown} if isinstance(task, Portrays) else {},
     }
 
 
