@@ -95,7 +95,7 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
 
 def train(command: Train, world: "World", series: "Series | None" = None) -> None:
     """Open a run, train it to its end, evaluate it on all processes, and report."""
-    from ..core.runs import find
+    from ..core.runs import find, load_environment
     from ..training.session import opened, start_from
     from ..training.trainer import build_trainer
 
@@ -106,7 +106,8 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
     also |= series.as_dict() if series else {}
     also |= start_from(find(command.init), config, task) if command.init else {}
     with opened(config, task, run, world, also=also) as parts:
-        build_trainer(*parts).fit(asdict(config), command.from_step)
+        labels = {name: load_environment(parts.run).get(name) for name in ("name", "tags")}
+        build_trainer(*parts).fit(asdict(config) | labels, command.from_step)
         world.barrier()
         if world.first:
             print("measuring the whole validation split and its floors", file=sys.stderr)
