@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "fitting", "variants"]
+nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "fitting", "variants", "engine"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -24,15 +24,12 @@ TRACKERS = ("tensorboard", "wandb", "none")
 TRANSFORMERS = {"dbbench": "transformers>=5.20", "alfworld": "transformers<5.20"}
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
-SHARED = (
-    "every",
-    "paired",
-    "evidence",
-    "divisions",
-    "experiments",
-    "replicated",
-)  # overlays that are the same in every variant
+# Whose tests of the engine run: the first of the family pytorch with each interpreter, the others with the first alone.
+ENGINES = ["transformer", "blank-experiments", "cnn", "transformer-scale", "dbbench", "alfworld"]
 
+MLFLOW = [f"tests/engine/{name}.py" for name in ("core/test_tracking", "core/test_mlflow", "training/test_trainer")]
+# What a file's tests share, such as a rendered project or a trained run, is made once.
+BY_FILE = ["--numprocesses=auto", "--dist=loadfile"]
 SITE = ["tests/test_docs.py"]
 UPDATES = ["tests/test_updates.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
@@ -90,7 +87,7 @@ def template(session: nox.Session) -> None:
     """Answers, rules and renders; arguments after `--` go to pytest."""
     session.install(*TEST)
     left_out = [f"--ignore={path}" for path in SITE + UPDATES + ORACLES]
-    session.run("pytest", "--numprocesses", "auto", *left_out, *session.posargs)
+    session.run("pytest", *BY_FILE, *left_out, *session.posargs)
 
 
 @nox.session
@@ -119,7 +116,7 @@ def oracles(session: nox.Session) -> None:
         "html5lib",
         "titans-pytorch>=0.5.5",
     )
-    session.run("pytest", "--numprocesses", "auto", *ORACLES, *session.posargs)
+    session.run("pytest", *BY_FILE, *ORACLES, *session.posargs)
 
 
 @nox.session
@@ -128,7 +125,7 @@ def mlflow(session: nox.Session) -> None:
     project = _render(session, "transformer", Path(session.create_tmp()), tracker="mlflow")
     session.install("--editable", str(project), "--group", f"{project / 'pyproject.toml'}:dev")
     session.chdir(project)
-    session.run("pytest", "tests/test_tracking.py", "tests/test_mlflow.py", "tests/test_trainer.py", *session.posargs)
+    session.run("pytest", *MLFLOW, *session.posargs)
 
 
 @nox.session
@@ -145,25 +142,41 @@ def fitting(session: nox.Session) -> None:
 @nox.session(python=FOUND)
 @nox.parametrize("variant", [nox.param(name, id=name) for name in VARIANTS])
 def variants(session: nox.Session, variant: str) -> None:
-    """Render a variant and run its own lint, types and tests, with every interpreter that was found."""
-    if MISSING:
-        session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
-    family = VARIANTS[variant]["family"]
-    if ("extras" in VARIANTS[variant] or family == "qwen") and session.python != FOUND[0]:
+    """Render a variant, and run its owner's tests, a short training, and with the first interpreter lint and types."""
+    _warn_of_missing(session)
+    alone = "extras" in VARIANTS[variant] or VARIANTS[variant]["family"] == "qwen"
+    if alone and session.python != FOUND[0]:
         session.skip("What extras add, and the family qwen, is tested with the first interpreter.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         python = _environment(session, project, variant)
         session.chdir(project)
         if session.python == FOUND[0]:
-            if family == "pytorch":
-                # A second model, which the checks below then cover; its name comes before all others.
-                _run(session, python, project.name.replace("-", "_"), "new-model", "a-second-net")
             _run(session, python, "ruff", "check", ".")
             _run(session, python, "ruff", "format", "--check", ".")
+            session.run(str(python.with_name("lint-imports")), "--no-cache", external=True)
             for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
                 _run(session, python, "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
-        _run(session, python, "pytest", *_tests(session, variant, project), "--numprocesses=2", *session.posargs)
+        _run(session, python, "pytest", "tests", "--ignore=tests/engine", "--numprocesses=2", *session.posargs)
+        for command in (["train", "smoke"], ["evaluate"]):
+            _run(session, python, _package(project), *command)
+
+
+@nox.session(python=FOUND)
+@nox.parametrize("variant", [nox.param(name, id=name) for name in ENGINES])
+def engine(session: nox.Session, variant: str) -> None:
+    """The engine's own tests and their coverage: the family pytorch's in one project, and what that lacks in others."""
+    _warn_of_missing(session)
+    if variant != ENGINES[0] and session.python != FOUND[0]:
+        session.skip("The engine is tested with the later interpreters in one project.")
+    with tempfile.TemporaryDirectory() as folder:
+        project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
+        tests = ["tests/engine", f"--cov=src/{_package(project)}/engine"]
+        if VARIANTS[variant]["family"] == "pytorch" and variant != ENGINES[0]:
+            tests = _lacking(project, _render(session, ENGINES[0], Path(folder), tracker="none"))
+        python = _environment(session, project, variant)
+        session.chdir(project)
+        _run(session, python, "pytest", *tests, "--numprocesses=2", *session.posargs)
 
 
 @nox.session(default=False)
@@ -217,15 +230,24 @@ def demo(session: nox.Session) -> None:
         session.run("bash", "-c", _first_block(clone / "README.md"), external=True)
 
 
-def _tests(session: nox.Session, variant: str, project: Path) -> list[str]:
-    """All tests and their coverage; with a later interpreter, what a family's variants share is tested in the first."""
-    family = VARIANTS[variant]["family"]
-    first = next(name for name in VARIANTS if VARIANTS[name]["family"] == family)
-    if session.python == FOUND[0] or variant == first:
-        return ["--cov"]
-    folders = [ROOT / "template" / f"{{{{ {overlay} }}}}" / "tests" for overlay in (family, *SHARED)]
-    shared = {path.name.removesuffix(".jinja") for folder in folders for path in folder.iterdir()}
-    return [f"tests/{path.name}" for path in sorted(project.glob("tests/test_*.py")) if path.name not in shared]
+def _warn_of_missing(session: nox.Session) -> None:
+    if MISSING:
+        session.warn(f"These interpreters were not found and are not covered: {', '.join(MISSING)}")
+
+
+def _package(project: Path) -> str:
+    return project.name.replace("-", "_")
+
+
+def _lacking(project: Path, first: Path) -> list[str]:
+    """The tests of the engine that another project does not have, or has for other modules."""
+
+    def tests(of: Path) -> dict[str, str]:
+        files = of.glob("tests/engine/**/test_*.py")
+        return {file.relative_to(of).as_posix(): file.read_text("utf-8").replace(_package(of), "") for file in files}
+
+    there = tests(first)
+    return [path for path, text in sorted(tests(project).items()) if there.get(path) != text]
 
 
 def _tracker(session: nox.Session, variant: str) -> str:

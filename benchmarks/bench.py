@@ -98,9 +98,9 @@ def utilisation(width: int, device: Any, compiled: bool) -> Any:
     subject = loops.Subject.of("transformer_demo", "default", 1)
     model = replace(subject.config.model, width=width, heads=width // 32, kv_heads=width // 128, hidden=width * 11 // 4)
     config = replace(subject.config, model=model)
-    speed = subject.module("speed")
-    with closing(speed.Probe(config.task(), config.train, 0, device)) as probe:
-        network = torch.compile(probe.model) if compiled else probe.model
+    speed = subject.module("profiling.step_timing")
+    with closing(speed.build_probe(config.task(), config.train, 0, device)) as probe:
+        network = torch.compile(probe.learner.model) if compiled else probe.learner.model
         return speed.arithmetic(
             probe, speed.forward(probe, config.train.micro_batch), speed.training(probe, network).timing
         )

@@ -37,7 +37,7 @@ def seconds(function: Callable[[], object]) -> float:
 @torch.no_grad()
 def pace(length: int) -> Pace:
     """Of the preset `language`, whose positions are extended where the text is longer."""
-    config = import_module(f"{PACKAGE}.config").PRESETS["language"]().model
+    config = import_module(f"{PACKAGE}.presets").PRESETS["language"]().model
     torch.manual_seed(0)
     model = import_module(f"{PACKAGE}.model").FullModel(replace(config, length=length + TURNS)).eval()
     text, states = torch.randint(0, config.vocabulary, (1, length)), model.streams()
@@ -58,10 +58,10 @@ class Utilisation(NamedTuple):
 def utilisation(preset: str) -> Utilisation:
     """Of a training step in eager mode."""
     subject = loops.Subject.of(PACKAGE, preset, 1)
-    speed = subject.module("speed")
-    with closing(speed.Probe(subject.task, subject.config.train, 0, subject.device)) as probe:
+    speed = subject.module("profiling.step_timing")
+    with closing(speed.build_probe(subject.task, subject.config.train, 0, subject.device)) as probe:
         forward = speed.forward(probe, subject.config.train.micro_batch)
-        arithmetic = speed.arithmetic(probe, forward, speed.training(probe, probe.model).timing)
+        arithmetic = speed.arithmetic(probe, forward, speed.training(probe, probe.learner.model).timing)
     return Utilisation(arithmetic, subject.device.precision)
 
 
@@ -81,10 +81,10 @@ def compilation(preset: str) -> Compilation:
         RuntimeError: the model does not compile as one graph.
     """
     subject = loops.Subject.of(PACKAGE, preset, 1)
-    speed, device = subject.module("speed"), type(subject.device)(subject.device.type, bf16=False)
-    with closing(speed.Probe(subject.task, subject.config.train, 0, device)) as probe:
-        eager = speed.training(probe, probe.model).timing.p50_ms
-        found = speed.compiled(probe, torch.compile(probe.model, fullgraph=True))
+    speed, device = subject.module("profiling.step_timing"), type(subject.device)(subject.device.type, bf16=False)
+    with closing(speed.build_probe(subject.task, subject.config.train, 0, device)) as probe:
+        eager = speed.training(probe, probe.learner.model).timing.p50_ms
+        found = speed.compiled(probe, torch.compile(probe.learner.model, fullgraph=True))
     if isinstance(found, str):
         raise RuntimeError(found)
     return Compilation(eager, found.training.timing.p50_ms, found.seconds)

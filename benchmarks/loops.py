@@ -41,13 +41,13 @@ class Subject:
     @classmethod
     def of(cls, package: str, preset: str, steps: int) -> "Subject":
         """The task of a rendered project's preset, on the device and in the precision that the project would choose."""
-        config = import_module(f"{package}.config").PRESETS[preset]()
-        device = import_module(f"{package}.device").choose(config.train.device, config.train.precision)
+        config = import_module(f"{package}.presets").PRESETS[preset]()
+        device = import_module(f"{package}.engine.training.device").choose(config.train.device, config.train.precision)
         return cls(package, config, config.task(), device, steps + WARM_UP)
 
     def module(self, name: str) -> ModuleType:
-        """A module of the project."""
-        return import_module(f"{self.package}.{name}")
+        """A module of the project's engine."""
+        return import_module(f"{self.package}.engine.{name}")
 
     def fresh_model(self) -> nn.Module:
         """The same at each call."""
@@ -58,20 +58,24 @@ class Subject:
     def batches(self) -> Iterator[Batch]:
         """What the project's own loader gives."""
         train = self.config.train
-        batches = self.module("seeding").TrainingBatches(self.task.data("train"), 0, train.batch, train.batch)
+        batches = self.module("training.dataloader").TrainingBatches(
+            self.task.data("train"), 0, train.batch, train.batch
+        )
         for batch in batches.loader(range(self.steps), 0, 1, 0, False):
             yield {name: value.to(self.device.torch_device) for name, value in batch.items()}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        """Loss per unit of weight, in the task's own precision."""
-        context = self.module("seam").Context(0, None)
-        loss: Tensor = self.task.loss(model, batch, {}, context).loss / self.task.weight(batch, {})
+        """Loss per unit, in the task's own precision."""
+        context = self.module("task").Context(0, None)
+        output = self.task.loss(model, batch, {}, context)
+        loss: Tensor = output.loss / output.units
         return loss
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        train = self.config.train
-        groups = self.task.groups(model)
-        return torch.optim.AdamW(groups, train.learning_rate, train.betas, weight_decay=train.weight_decay, fused=True)
+        """What the task trains with, which is one optimizer here."""
+        (optimizer,) = self.task.optimizer(model, self.config.train)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
 
 
 def noted(optimizer: torch.optim.Optimizer) -> list[float]:
@@ -101,13 +105,14 @@ def bare(subject: Subject, folder: Path) -> list[float]:
 
 def ours(subject: Subject, folder: Path) -> list[float]:
     """The rendered trainer, with its progress bar, records, schedule and signals."""
-    trainer_module, checkpoint = subject.module("trainer"), subject.module("checkpoint")
     train = replace(subject.config.train, steps=subject.steps, micro_batch=subject.config.train.batch)
     train = replace(train, validate_every=subject.steps, validation_batches=1, save_every=subject.steps)
-    world = subject.module("distributed").World()
-    identity = checkpoint.Identity("", "")
-    trainer = trainer_module.Trainer(subject.task, train, 0, folder, identity, subject.device, world)
-    times = noted(trainer.optimizer)
+    world = subject.module("training.parallel").World()
+    identity = subject.module("training.checkpoint").Identity("", "")
+    (folder / "environment.json").write_text("{}", encoding="utf-8")
+    build_trainer = subject.module("training.trainer").build_trainer
+    trainer = build_trainer(subject.task, train, 0, folder, identity, subject.device, world)
+    times = noted(trainer.learner.optimizers[0])
     # What it tells a person, every few hundred steps, would stand between the lines of the table.
     with redirect_stderr(io.StringIO()):
         trainer.fit({})

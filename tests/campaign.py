@@ -39,9 +39,11 @@ import torch._dynamo
 from outcome import differences
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from transformer_demo import report, runs
-from transformer_demo.__main__ import main
-from transformer_demo.trainer import Trainer
+from transformer_demo.engine.cli.main import main
+from transformer_demo.engine.core import runs
+from transformer_demo.engine.evaluation import evaluation
+from transformer_demo.engine.report import results
+from transformer_demo.engine.training.trainer import Trainer
 
 PHASES = ("start", "step", "validation", "checkpoint", "report")
 """Until the first step; a step and its record; a validation; a checkpoint's write; the weights and the report."""
@@ -55,7 +57,7 @@ OPTIONS = ["--train.log-every", "1", "--train.ema", "0.9", "--train.validate-eve
 DOCUMENTS = 80
 DISK_MB = 48
 CONTEXT = multiprocessing.get_context("fork")
-IMPORTED = (matplotlib.backends.backend_agg, torch._dynamo, report)
+IMPORTED = (matplotlib.backends.backend_agg, torch._dynamo, evaluation, results)
 """What a training imports when it comes to it, and an attempt finds here."""
 
 
@@ -135,7 +137,7 @@ class Watch:
 
     def follow(self) -> None:
         """Let the trainer say which phase it is in."""
-        for name, phase in (("step", "step"), ("validate", "validation"), ("save", "checkpoint"), ("finish", "report")):
+        for name, phase in (("take", "step"), ("validate", "validation"), ("save", "checkpoint"), ("finish", "report")):
             setattr(Trainer, name, self.watched(getattr(Trainer, name), phase))
         self.enter("start")
 

@@ -5,18 +5,23 @@ import itertools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, nodes
+from jinja2 import Template as JinjaTemplate
 from rendering import ASKED, choices
 
 SETTINGS = {"_min_copier_version", "_subdirectory", "_answers_file", "_envops"}
 MESSAGES = {"_message_before_copy", "_message_after_copy", "_message_before_update", "_message_after_update"}
 JINJA = Environment(autoescape=True, extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])
 TRUSTING_FLAGS = {"--trust", "--UNSAFE"}
+Overlays = dict[tuple[str, ...], set[str]]
+SWITCH = re.compile(r"\{\{ (\w+) \}\}")
+"""The name of an overlay's folder."""
 CLOCK_AND_CHANCE = {"strftime", "to_datetime", "now", "rand", "random", "shuffle", "random_mac", "to_uuid", "fileglob"}
 
 
@@ -32,14 +37,53 @@ SELECTING = {
 """The questions that decide which overlays are active, by the family."""
 
 
-def overlays(template: Path) -> dict[str, set[str]]:
-    """The paths that each overlay holds, as they are called once rendered, by the answer that switches it."""
-    found = {}
-    for folder in (path for path in (template / "template").iterdir() if path.is_dir()):
-        name = folder.name.removeprefix("{{ ").removesuffix(" }}")
-        paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        found[name] = {path.removesuffix(".jinja") for path in paths}
+def overlays(template: Path) -> Overlays:
+    """The paths that each overlay holds, as they are called once rendered, by the answers that switch it.
+
+    An overlay of a family lies in the family's own, so that it takes both answers: ("pytorch", "cnn").
+    """
+    return {names: set(_held(folder, folder)) for names, folder in _overlay_folders(template / "template", ())}
+
+
+def _overlay_folders(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Path]]:
+    for path in folder.iterdir():
+        if path.is_dir() and (switch := SWITCH.fullmatch(path.name)):
+            yield (*names, switch[1]), path
+            yield from _overlay_folders(path, (*names, switch[1]))
+
+
+def _held(folder: Path, overlay: Path) -> Iterator[str]:
+    """What lies in an overlay and in none inside it."""
+    for path in folder.iterdir():
+        if path.is_dir() and (folder != overlay or not SWITCH.fullmatch(path.name)):
+            yield from _held(path, overlay)
+        elif path.is_file():
+            yield path.relative_to(overlay).as_posix().removesuffix(".jinja")
+
+
+def switches(questions: dict[str, dict[str, Any]], names: set[str], answers: dict[str, Any]) -> dict[str, str]:
+    """What the overlays' folders are called where these are the answers that select them.
+
+    As Copier works it out, without the other questions: those have many combinations, and it takes half a second each.
+    """
+    found: dict[str, str] = {}
+    given = {name: details.get("default") for name, details in questions.items() if details.get("when", True)}
+    for name in (name for name in questions if name in names):
+        found[name] = _compiled(str(questions[name]["default"])).render(given | answers | found)
     return found
+
+
+@cache
+def _compiled(text: str) -> JinjaTemplate:
+    return JINJA.from_string(text)
+
+
+def held_twice(overlays: Overlays, used: dict[str, Any]) -> list[str]:
+    """Paths that two of the overlays that these answers pick hold, or that are a file here and a folder there."""
+    picked = [paths for names, paths in overlays.items() if all(used[name] for name in names)]
+    held = Counter(path for paths in picked for path in paths)
+    folders = {parent.as_posix() for path in held for parent in Path(path).parents}
+    return [path for path, count in held.items() if count > 1 or path in folders]
 
 
 def interface(module: Path) -> dict[str, list[str]]:
@@ -49,7 +93,7 @@ def interface(module: Path) -> dict[str, list[str]]:
     return {f"{name}.{node.name}": [argument.arg for argument in node.args.args] for name, node in methods}
 
 
-def combinations(questions: tuple[str, ...], asked: dict[str, dict[str, Any]] = ASKED) -> list[dict[str, Any]]:
+def combinations(questions: Sequence[str], asked: dict[str, dict[str, Any]] = ASKED) -> list[dict[str, Any]]:
     """Every combination of the answers to some questions that offer choices."""
     offered = [_answers(question, asked) for question in questions]
     return [dict(zip(questions, answers, strict=True)) for answers in itertools.product(*offered)]
@@ -61,13 +105,6 @@ def _answers(question: str, asked: dict[str, dict[str, Any]]) -> list[Any]:
         return options
     # Two overlays meet in pairs of extras already, and those for the lack of an extra where there are few.
     return [list(some) for size in (0, 1, 2, len(options)) for some in itertools.combinations(options, size)]
-
-
-def held_twice(template: Path, answers: dict[str, Any]) -> list[str]:
-    """Paths that two of the overlays that these answers pick hold, or that are a file here and a folder there."""
-    held = Counter(path for name, paths in overlays(template).items() if answers[name] for path in paths)
-    folders = {parent.as_posix() for path in held for parent in Path(path).parents}
-    return [path for path, count in held.items() if count > 1 or path in folders]
 
 
 def plain_share(template: Path) -> float:

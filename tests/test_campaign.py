@@ -12,9 +12,9 @@ import torch
 
 pytest.importorskip("resource", reason="the attempts are copies of this process, as POSIX makes them")
 from campaign import PHASES, Campaign, Outcome, Strike, Tally, draw, judge, small_disk, table
-from transformer_demo import checkpoint
-from transformer_demo.checkpoint import Trained
-from transformer_demo.storage import Checkpoints
+from transformer_demo.engine.training import checkpoint
+from transformer_demo.engine.training.checkpoint import Trained
+from transformer_demo.engine.training.checkpoint_storage import Checkpoints
 
 KILLS = ("call", "clock")
 

@@ -91,7 +91,7 @@ def test_slurm_starts_every_node(project: Path) -> None:
     assert start(project, "bash", "scripts/train.sbatch", "train", "full", **SLURM).wait(30) == 0
     hostnames, training = calls(project)
     assert hostnames == "scontrol show hostnames node[1-2]"
-    assert "--nnodes=2 " in training and "--rdzv-endpoint=node1:24711 " in training
+    assert "--nnodes=2 " in training and "--rdzv-endpoint=node1:24711 " in session
     assert training.endswith("--module some_project train full")
 
 
@@ -143,5 +143,6 @@ def test_sky_starts_and_goes_on(project: Path) -> None:
 
 
 def test_what_the_log_is_searched_for_is_what_a_training_says(template: Path) -> None:
-    training = (template / "template" / "{{ pytorch }}" / "src" / "{{ package }}" / "training.py").read_text("utf-8")
-    assert 'print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)' in training
+    engine = template / "template" / "{{ pytorch }}" / "src" / "{{ package }}" / "engine"
+    session = (engine / "training" / "session.py").read_text("utf-8")
+    assert 'print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)' in session

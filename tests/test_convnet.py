@@ -15,16 +15,22 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
-MODULES = ("data", "divisions", "folds")
-PARTS = ("data", "divisions", "curve")
+MODULES = ("data", "engine.experiments.folds")
+PARTS = ("data", "engine.experiments.learning_curve")
+
+
+@pytest.fixture(scope="module")
+def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source of a fresh render."""
+    project = tmp_path_factory.mktemp("convnet") / "cnn-oracle"
+    render(template, project, {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]})
+    return project / "src"
 
 
 @pytest.fixture
-def package(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The package of a fresh render."""
-    answers = {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]}
-    render(template, tmp_path / "cnn-oracle", answers)
-    monkeypatch.syspath_prepend(str(tmp_path / "cnn-oracle" / "src"))
+def package(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Its package, used in a folder of the test's own."""
+    monkeypatch.syspath_prepend(str(source))
     monkeypatch.chdir(tmp_path)
     return importlib.import_module("cnn_oracle")
 
@@ -76,11 +82,10 @@ def images(digits: Any, names: Iterable[str]) -> Counter[bytes]:
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: ModuleType, split: str) -> None:
-    data, divisions, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
+    data, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
     outside, held_out, writers = data.load(split), Counter[bytes](), []
     for number in range(1, 6):
-        with divisions.choosing(folds.Fold(number, 5, 1)):
-            digits = data.load(split)
+        digits = data.load(split, division=folds.Fold(number, 5, 1))
         assert digits.leakage.found == [] and digits.sha256 != outside.sha256
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert not images(digits, ["train"]) & images(digits, ["validation"])
@@ -100,11 +105,10 @@ def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: Mod
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_parts_leave_validation_alone(package: ModuleType, split: str) -> None:
-    data, divisions, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
+    data, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
     outside, smaller = data.load(split), Counter[bytes]()
     for halvings in (3, 2, 1):
-        with divisions.choosing(curve.Part(halvings, 0)):
-            digits = data.load(split)
+        digits = data.load(split, division=curve.Part(halvings, 0))
         assert digits.leakage.found == []
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert images(digits, ["validation"]) == images(outside, ["validation"])

@@ -25,7 +25,7 @@ def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("preset", ["smoke", "recall"])
 def test_it_compiles_without_a_graph_break(package: ModuleType, preset: str) -> None:
-    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]().model
+    config = importlib.import_module(f"{package.__name__}.presets").PRESETS[preset]().model
     model = importlib.import_module(f"{package.__name__}.model").FullModel(config)
     tokens = torch.randint(0, config.vocabulary, (2, config.length))
     fresh = torch.tensor([True, False])
@@ -43,9 +43,9 @@ def test_it_compiles_without_a_graph_break(package: ModuleType, preset: str) -> 
 
 @pytest.mark.parametrize("preset", ["smoke", "default", "recall"])
 def test_every_check_passes(package: ModuleType, preset: str) -> None:
-    check = importlib.import_module(f"{package.__name__}.check")
-    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]()
-    device = importlib.import_module(f"{package.__name__}.device").Device("cpu", False)
+    check = importlib.import_module(f"{package.__name__}.engine.training.sanity")
+    config = importlib.import_module(f"{package.__name__}.presets").PRESETS[preset]()
+    device = importlib.import_module(f"{package.__name__}.engine.training.device").Device("cpu", False)
     assert [finding for finding in check.run(config, device) if not finding.passed] == []
 
 
@@ -54,8 +54,10 @@ def test_the_plain_transformer_has_as_many_parameters_and_computes_as_much(packa
     ablations, model = (
         importlib.import_module(f"{package.__name__}.{name}") for name in ("ablations", "model.full_model")
     )
-    config = importlib.import_module(f"{package.__name__}.config").PRESETS[preset]()
-    variants = importlib.import_module(f"{package.__name__}.ablate").variants(config, ablations.ABLATIONS)
+    config = importlib.import_module(f"{package.__name__}.presets").PRESETS[preset]()
+    variants = importlib.import_module(f"{package.__name__}.engine.experiments.ablation").variants(
+        config, ablations.ABLATIONS
+    )
     plain, longer = variants["plain transformer"], variants["plain, as much computation"]
     assert (plain.model.memory, plain.model.cycles, plain.model.inner, plain.model.supervision) == (False, 1, 0, 1)
     assert model.parameters(plain.model) == pytest.approx(model.parameters(config.model), rel=0.01)

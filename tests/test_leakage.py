@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from transformer_demo import data
-from transformer_demo.duplicates import Pair, correlated, joined
-from transformer_demo.leakage import Sample, compare
-from transformer_demo.shingles import ALIKE, jaccard, near, shingles
+from transformer_demo.engine.splits.dedup import Pair, correlated, joined
+from transformer_demo.engine.splits.leakage import Sample, compare
+from transformer_demo.engine.splits.minhash import ALIKE, jaccard, near, shingles
+from transformer_demo.engine.text import placing
+from transformer_demo.engine.text.files import Document
 
 in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 keys = st.lists(st.sampled_from([f"{number:064x}" for number in range(12)]), min_size=1, max_size=12)
@@ -85,13 +86,13 @@ def test_near_texts_are_those_of_a_comparison_of_all(lists: list[list[str]]) -> 
 def test_a_texts_split_depends_on_no_order(
     tmp_path_factory: pytest.TempPathFactory, lists: list[list[str]], chance: Any
 ) -> None:
-    documents = [data.Document(f"{n}.txt", f"{n}.txt", " ".join([*some, "."])) for n, some in enumerate(lists)]
+    documents = [Document(f"{n}.txt", f"{n}.txt", " ".join([*some, "."])) for n, some in enumerate(lists)]
     shuffled = documents.copy()
     chance.shuffle(shuffled)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "CACHE", tmp_path_factory.mktemp("cache"))
-        patch.setattr(data, "FEW", 1)
-        (placed, leakage), (placed_2, leakage_2) = data._place(documents), data._place(shuffled)
+        patch.chdir(tmp_path_factory.mktemp("folder"))
+        patch.setattr(placing, "FEW", 1)
+        (placed, leakage), (placed_2, leakage_2) = (placing.place(some, None) for some in (documents, shuffled))
     assert {sample.name: sample.split for sample, _ in placed} == {sample.name: sample.split for sample, _ in placed_2}
     assert leakage.found == leakage_2.found == []
     assert leakage.grouped == leakage_2.grouped
@@ -119,7 +120,7 @@ def test_something_is_found_just_where_two_splits_share_something(
 
 
 FITS = """
-from transformer_demo.splits import Training
+from transformer_demo.engine.splits.splits import Training
 
 def fit(training: Training[list[str]]) -> None: ...
 

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from transformer_demo.checkpoint import Identity
 from transformer_demo.config import DataConfig, ModelConfig
-from transformer_demo.device import Device
-from transformer_demo.distributed import World
+from transformer_demo.engine.optim.schedules import build_schedule
+from transformer_demo.engine.training.checkpoint import Identity
+from transformer_demo.engine.training.config import TrainConfig
+from transformer_demo.engine.training.dataloader import TrainingBatches
+from transformer_demo.engine.training.device import Device
+from transformer_demo.engine.training.parallel import World
+from transformer_demo.engine.training.seeding import key, reseed
+from transformer_demo.engine.training.trainer import build_trainer
 from transformer_demo.model import Transformer
-from transformer_demo.seeding import TrainingBatches, key, reseed
-from transformer_demo.settings import TrainConfig
 from transformer_demo.task import LanguageModeling
-from transformer_demo.trainer import Trainer, learning_rate
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
@@ -114,8 +116,9 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
         save_every=12,
         precision="fp32",
     )
-    trainer = Trainer(task, config, 0, tmp_path / "run", Identity("", ""), Device("cpu", bf16=False), World())
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "environment.json").write_text("{}", encoding="utf-8")
+    trainer = build_trainer(task, config, 0, tmp_path / "run", Identity("", ""), Device("cpu", bf16=False), World())
     trainer.fit({})
 
     reseed(key(0, "initialisation"))
@@ -126,6 +129,7 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
         [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}], betas=(0.9, 0.95)
     )
     batches = TrainingBatches(task.data("train"), 0, 8, 8)
+    factor = build_schedule(config)
     for step in range(config.steps):
         tokens = batches[step]["tokens"]
         loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
@@ -133,7 +137,7 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
+            group["lr"] = config.learning_rate * factor(step)
         optimizer.step()
     for name, parameter in model.named_parameters():
-        torch.testing.assert_close(trainer.model.get_parameter(name), parameter, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(trainer.learner.model.get_parameter(name), parameter, rtol=1e-3, atol=1e-5)

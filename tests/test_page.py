@@ -25,18 +25,24 @@ HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"do
 AGAIN = """
 import json, sys, time
 from pathlib import Path
-from {package}.page import html
-from {package}.page.material import gather
-from {package}.evaluation import Evaluation
+from {package}.engine.core.runs import load_config
+from {package}.engine.evaluation.evaluation import Evaluation
+from {package}.engine.report.contents import WRITERS
+from {package}.presets import Config
 
 run, hostile = Path(sys.argv[1]), Path(sys.argv[2])
-evaluation = Evaluation(run)
+config = load_config(run, Config)
+evaluation = Evaluation(run, config, config.task())
 results = json.loads((run / "report" / "results.json").read_text(encoding="utf-8"))
 evaluation.examples = sys.argv[3]
-start = time.perf_counter()
-material = gather(evaluation, results)
-hostile.write_text(html(material), encoding="utf-8")
-print(time.perf_counter() - start)
+page = run / "report" / "report.html"
+before = page.read_text(encoding="utf-8")
+WRITERS[-1](evaluation, results)  # reads the data
+start = time.process_time()
+WRITERS[-1](evaluation, results)
+print(time.process_time() - start)
+hostile.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+page.write_text(before, encoding="utf-8")
 """
 """Makes the page again, of a model that says something hostile, and says how many seconds that took."""
 

@@ -3,14 +3,15 @@
 import copy
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rules
 import yaml
-from rendering import COMPUTED, PYPROJECT, ROOT, copy_template, files, render
+from rendering import COMPUTED, PYPROJECT, QUESTIONS, ROOT, VARIANTS, copy_template, files, render
 
 OVERLAYS = rules.overlays(ROOT)
+NAMES = [name for *_, name in OVERLAYS]
+REPLICATED, SCALE = (ROOT / "template" / "{{ pytorch }}" / name for name in ("{{ replicated }}", "{{ scale }}"))
 
 
 @pytest.fixture
@@ -27,35 +28,47 @@ def write(folder: Path, path: str, text: str) -> None:
 # 1. Overlays
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [{"family": family} | row for family, names in rules.SELECTING.items() for row in rules.combinations(names)],
-    ids=str,
-)
-def test_no_two_active_overlays_hold_the_same_path(questions: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
-    used = render(questions, tmp_path / "project", answers)
-    assert {name: used[name] for name in OVERLAYS} == {name: "." if used[name] else "" for name in OVERLAYS}
-    assert rules.held_twice(ROOT, used) == []
+@pytest.mark.parametrize("family", rules.SELECTING)
+def test_no_two_active_overlays_hold_the_same_path(family: str) -> None:
+    rows = rules.combinations(rules.SELECTING[family])
+    assert len(rows) > 10
+    for row in rows:
+        used = rules.switches(QUESTIONS, set(NAMES), {"family": family} | row)
+        assert set(used.values()) <= {".", ""}
+        assert [names for names in OVERLAYS if used[names[-1]] and not used[names[0]]] == [], row
+        assert rules.held_twice(OVERLAYS, used) == [], row
 
 
-def test_a_path_held_twice_is_noticed(broken: Path, questions: Path, tmp_path: Path) -> None:
-    write(broken, "template/{{ transformer }}/README.md", "# twice\n")
-    write(broken, "template/{{ transformer }}/LICENSE/MIT", "a file here, a folder there\n")
-    assert sorted(rules.held_twice(broken, render(questions, tmp_path / "project"))) == ["LICENSE", "README.md"]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_copier_picks_the_same_overlays(questions: Path, tmp_path: Path, variant: str) -> None:
+    used = render(questions, tmp_path / "project", VARIANTS[variant])
+    asked = {name: used[name] for names in rules.SELECTING.values() for name in names if name in used}
+    picked = rules.switches(QUESTIONS, set(NAMES), {"family": used["family"]} | asked)
+    assert picked == {name: used[name] for name in NAMES}
+
+
+def test_a_path_held_twice_is_noticed(broken: Path) -> None:
+    write(broken, "template/{{ pytorch }}/{{ transformer }}/README.md", "# twice\n")
+    write(broken, "template/{{ pytorch }}/{{ transformer }}/LICENSE/MIT", "a file here, a folder there\n")
+    used = rules.switches(QUESTIONS, set(NAMES), {})
+    assert sorted(rules.held_twice(rules.overlays(broken), used)) == ["LICENSE", "README.md"]
 
 
 def test_every_folder_has_its_answer_and_only_the_answers_file_lies_beside_them() -> None:
-    assert OVERLAYS.keys() <= COMPUTED.keys()
+    assert set(NAMES) <= COMPUTED.keys()
     beside = [path.name for path in (ROOT / "template").iterdir() if not path.is_dir()]
     assert beside == ["{{ _copier_conf.answers_file }}.jinja"]
 
 
-@pytest.mark.parametrize("module", ["distributed.py", "storage.py"])
+def test_an_overlay_lies_in_that_of_its_family() -> None:
+    assert {names[0] for names in OVERLAYS if len(names) > 1} == set(rules.SELECTING)
+    assert ("pytorch", "cnn") in OVERLAYS
+
+
+@pytest.mark.parametrize("module", ["parallel.py", "checkpoint_storage.py"])
 def test_the_two_ways_to_train_on_several_processes_have_one_interface(module: str) -> None:
-    replicated, scale = (
-        rules.interface(ROOT / "template" / f"{{{{ {overlay} }}}}" / "src" / "{{ package }}" / module)
-        for overlay in ("replicated", "scale")
-    )
+    path = Path("src", "{{ package }}", "engine", "training", module)
+    replicated, scale = (rules.interface(overlay / path) for overlay in (REPLICATED, SCALE))
     assert replicated
     assert replicated.items() <= scale.items()
 

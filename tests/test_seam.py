@@ -16,7 +16,7 @@ from rendering import render
 from safetensors.torch import load_file
 
 TASKS = Path(__file__).parent / "tasks"
-STEPS = 300
+STEPS = 120
 two_processes = pytest.mark.skipif(
     sys.platform == "win32", reason="torchrun needs libuv, and killing them a process group"
 )
@@ -46,7 +46,7 @@ def final(folder: Path) -> tuple[bytes, list[torch.Tensor], list[str]]:
 def test_killed_equals_never_killed(task: str, tmp_path: Path) -> None:
     never, killed = tmp_path / "never", tmp_path / "killed"
     run(task, never)
-    for step in (17, 200):
+    for step in (7, 80):
         run(task, killed, kill_at=step)
     run(task, killed)
     (weights, tensors, lines), (weights_2, tensors_2, lines_2) = final(never), final(killed)
@@ -91,7 +91,7 @@ def torchrun(task: str, folder: Path, kill_at: int | None = None, source: Path |
 def test_two_processes_killed_equal_two_never_killed(tmp_path: Path) -> None:
     never, killed = tmp_path / "never", tmp_path / "killed"
     torchrun("stateful", never)
-    torchrun("stateful", killed, kill_at=117)
+    torchrun("stateful", killed, kill_at=47)
     torchrun("stateful", killed)
     (weights, tensors, lines), (weights_2, tensors_2, lines_2) = final(never), final(killed)
     assert weights == weights_2
@@ -111,7 +111,7 @@ def test_two_sharded_processes_killed_equal_two_never_killed(template: Path, tmp
     render(template, project, {"extras": ["scale"]})
     never, killed = tmp_path / "never", tmp_path / "killed"
     torchrun("stateful", never, source=project / "src")
-    torchrun("stateful", killed, kill_at=117, source=project / "src")
+    torchrun("stateful", killed, kill_at=47, source=project / "src")
     torchrun("stateful", killed, source=project / "src")
     assert shards(never) == shards(killed)
     (weights, tensors, lines), (weights_2, tensors_2, lines_2) = final(never), final(killed)

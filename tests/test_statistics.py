@@ -1,13 +1,20 @@
 """The rendered statistics against theory, simulation and independent implementations."""
 
-from collections.abc import Callable
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from rendering import render
 from scipy import optimize, stats
+from scipy.special import softmax
 from sklearn import metrics
-from transformer_demo import calibration, intervals, pairs, series
+from transformer_demo.engine.statistics import metrics as intervals
+from transformer_demo.engine.statistics import paired as pairs
 
 
 def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
@@ -15,12 +22,21 @@ def share(of: Callable[[np.random.Generator], bool], trials: int) -> float:
     return sum(of(np.random.default_rng(trial)) for trial in range(trials)) / trials
 
 
+@pytest.fixture(scope="module")
+def calibration(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """What a classifier's project computes of its logits."""
+    folder = tmp_path_factory.mktemp("statistics") / "blank-demo"
+    render(template, folder, {"architecture": "blank"})
+    sys.path.insert(0, str(folder / "src"))
+    yield importlib.import_module("blank_demo.engine.evaluation.classification")
+    sys.path.remove(str(folder / "src"))
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples, for simulations that need many intervals."""
     monkeypatch.setattr(intervals, "RESAMPLES", 400)
     monkeypatch.setattr(pairs, "PERMUTATIONS", 399)
-    monkeypatch.setattr(calibration, "DRAWS", 200)
 
 
 @pytest.mark.parametrize("sizes", ["equal", "varied"])
@@ -51,13 +67,8 @@ def test_intervals_over_five_seeds_cover_with_t_and_not_with_a_bootstrap() -> No
 
         return once
 
-    assert 0.93 < share(covers(lambda values: series.t_interval(values.tolist())), 1500) < 0.97
+    assert 0.93 < share(covers(lambda values: intervals.t_interval(values.tolist())), 1500) < 0.97
     assert share(covers(lambda values: intervals.interval(torch.from_numpy(values))), 300) < 0.88
-
-
-def test_quantiles_of_t_are_those_of_scipy() -> None:
-    for degrees in range(1, 60):
-        assert series.student(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-12)
 
 
 def test_an_interval_is_that_of_scipy() -> None:
@@ -112,30 +123,23 @@ def test_holm_keeps_the_chance_of_any_error_at_its_level() -> None:
 
 def answers(n: int, classes: int, temperature: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     logits = 2 * rng.normal(size=(n, classes))
-    y = (calibration.softmax(logits).cumsum(1) < rng.random((n, 1))).sum(1)
+    y = (softmax(logits, 1).cumsum(1) < rng.random((n, 1))).sum(1)
     return logits * temperature, y
 
 
-@pytest.mark.parametrize("classes", [2, 7])
-def test_figures_of_classes_are_those_of_scikit_learn(classes: int) -> None:
-    logits, y = answers(500, classes, 1.0, np.random.default_rng(0))
-    y[y == 1] = 0  # a class that is never right
-    counts = calibration.confusion(logits, y)
-    assert np.array_equal(counts, metrics.confusion_matrix(y, logits.argmax(1), labels=range(classes)))
-    theirs = metrics.precision_recall_fscore_support(y, logits.argmax(1), labels=range(classes), zero_division=0)
-    ours = [(one.precision, one.recall or 0.0, one.f1, one.support) for one in calibration.per_class(counts)]
-    np.testing.assert_allclose(np.array(ours), np.array(theirs).T)
-    probabilities = calibration.softmax(logits)
-    expected = metrics.brier_score_loss(y, probabilities, labels=range(classes), scale_by_half=False)
+def test_the_brier_score_is_that_of_scikit_learn(calibration: ModuleType) -> None:
+    logits, y = answers(500, 7, 1.0, np.random.default_rng(0))
+    probabilities = softmax(logits, 1)
+    expected = metrics.brier_score_loss(y, probabilities, labels=range(7), scale_by_half=False)
     assert calibration.brier(probabilities, y) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("planted", [0.3, 1.0, 5.0])
-def test_a_temperature_is_the_minimum_that_scipy_finds(planted: float) -> None:
+def test_a_temperature_is_the_minimum_that_scipy_finds(planted: float, calibration: ModuleType) -> None:
     logits, y = answers(3000, 6, planted, np.random.default_rng(1))
 
     def nats(log_t: float) -> float:
-        return float(-np.log(calibration.softmax(logits / np.exp(log_t))[np.arange(len(y)), y]).mean())
+        return float(-np.log(softmax(logits / np.exp(log_t), 1)[np.arange(len(y)), y]).mean())
 
     theirs = np.exp(optimize.minimize_scalar(nats, bounds=(-4, 4), method="bounded", options={"xatol": 1e-9}).x)
     ours = calibration.fit_temperature(logits, y)
@@ -143,8 +147,11 @@ def test_a_temperature_is_the_minimum_that_scipy_finds(planted: float) -> None:
     assert ours == pytest.approx(planted, rel=0.08)
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_calibrated_model_is_within_chance_and_another_is_not() -> None:
+def test_a_calibrated_model_is_within_chance_and_another_is_not(
+    calibration: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "DRAWS", 200)
+
     def within(temperature: float) -> Callable[[np.random.Generator], bool]:
         return lambda rng: calibration.calibration(*answers(200, 5, temperature, rng)).within_chance
 
@@ -152,7 +159,7 @@ def test_a_calibrated_model_is_within_chance_and_another_is_not() -> None:
     assert share(within(2.5), 50) < 0.1
 
 
-def test_the_calibrated_error_is_not_optimistic() -> None:
+def test_the_calibrated_error_is_not_optimistic(calibration: ModuleType) -> None:
     """Where a temperature was fitted, the error is less than of fresh examples; what is reported is not."""
     fitted, reported, fresh = list[float](), list[float](), list[float]()
     for seed in range(600):
@@ -160,7 +167,7 @@ def test_the_calibrated_error_is_not_optimistic() -> None:
         (logits, y), (others, z) = (answers(100, 3, 3.0, rng) for _ in range(2))
         temperature = calibration.fit_temperature(logits, y)
         for found, x, truth in ((fitted, logits, y), (fresh, others, z)):
-            probabilities = calibration.softmax(x / temperature)
+            probabilities = softmax(x / temperature, 1)
             found.append(calibration.expected_error(probabilities.max(1), probabilities.argmax(1) == truth))
         reported.append(calibration.errors_of_halves(logits, y)[1])
     assert np.mean(fitted) < np.mean(fresh) < np.mean(reported)

@@ -80,7 +80,7 @@ def by_singles(cells: list[int], hidden: bool) -> list[int]:
 
 
 def made(package: ModuleType, count: int, clues: int) -> np.ndarray:
-    puzzles = importlib.import_module(f"{package.__name__}.puzzles")
+    puzzles = importlib.import_module(f"{package.__name__}.tasks.sudoku.puzzles")
     rows: np.ndarray = puzzles.generated(9, count, (clues,), 0)
     return rows
 
@@ -99,7 +99,7 @@ def test_no_clue_of_a_minimal_puzzle_can_be_spared(package: ModuleType) -> None:
 
 
 def test_the_rules_solve_what_they_solve_one_cell_at_a_time(package: ModuleType) -> None:
-    sudoku = importlib.import_module(f"{package.__name__}.sudoku")
+    sudoku = importlib.import_module(f"{package.__name__}.tasks.sudoku.grids")
     boards = np.concatenate([made(package, 12, clues)["puzzle"] for clues in (36, 30, 17)])
     for hidden in (False, True):
         left = sudoku.digits(sudoku.propagate(sudoku.candidates(boards), hidden).candidates)
@@ -108,7 +108,7 @@ def test_the_rules_solve_what_they_solve_one_cell_at_a_time(package: ModuleType)
 
 @pytest.mark.parametrize("clues", FACTS)
 def test_puzzles_are_about_as_hard_as_those_of_a_plain_generator(package: ModuleType, clues: int) -> None:
-    sudoku = importlib.import_module(f"{package.__name__}.sudoku")
+    sudoku = importlib.import_module(f"{package.__name__}.tasks.sudoku.grids")
     start = sudoku.candidates(made(package, 256, clues)["puzzle"])
     for hidden, expected in enumerate(FACTS[clues]):
         left = sudoku.propagate(start, bool(hidden)).candidates
@@ -149,7 +149,7 @@ def sole(grid: np.ndarray, grids: np.ndarray) -> np.ndarray:
 
 def test_the_small_puzzles_are_all_there_are(package: ModuleType) -> None:
     """Every set of clues of the two grids, and one of those that a symmetry of the grid turns into each other."""
-    puzzles = importlib.import_module(f"{package.__name__}.puzzles")
+    puzzles = importlib.import_module(f"{package.__name__}.tasks.sudoku.puzzles")
     grids = np.array(list(solutions([0] * 16)))
     assert len(grids) == 288
     moves = arrangements()

@@ -117,7 +117,7 @@ def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_interval_over_folds_covers(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeated cross-validation of least squares: 95 % of the intervals should hold the true error."""
     monkeypatch.syspath_prepend(str(source))
-    from tried.experiments import estimate
+    from tried.engine.experiments.train_or_reuse import estimate
 
     rng = np.random.default_rng(0)
     count, folds, repeats, studies = 60, 5, 4, 300

@@ -34,7 +34,7 @@ def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def ours(package: str) -> ModuleType:
     torch.manual_seed(0)
-    return importlib.import_module(f"{package}.model.memory")
+    return importlib.import_module(f"{package}.model.neural_memory")
 
 
 class Perceptron(nn.Module):
@@ -114,7 +114,7 @@ def test_gradients_at_the_first_memory_alone_are_other_mathematics(ours: ModuleT
 
 def test_a_linear_memory_without_momentum_is_the_gated_delta_rule(package: str) -> None:
     """W2 alone, written one by one, with the gradient of half the squared error at the decayed memory."""
-    chunk = importlib.import_module(f"{package}.model.chunk")
+    chunk = importlib.import_module(f"{package}.model.chunk_forward")
     q, k, v = torch.randn(3, SAMPLES, LENGTH, CHANNELS, dtype=torch.float64)
     k = F.normalize(k, dim=-1)
     beta, kept = torch.rand(2, SAMPLES, LENGTH, dtype=torch.float64)

@@ -4,6 +4,7 @@ import difflib
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from releases import (
     GIT_ENVIRONMENT,
     LATER,
     LATER_LINE,
+    MOVED,
     NOW,
     STAND_IN,
     clone_with_tags,
@@ -24,13 +26,14 @@ from releases import (
     variants_of,
 )
 from rendering import VARIANTS, files, render
-from rules import SELECTING, combinations, overlays, vanished
+from rules import SELECTING, Overlays, combinations, overlays, switches, vanished
 
 RELEASES = list(released()) or [STAND_IN]
 MARK = "# the owner's own line"
 NAME = "some-project"
 PACKAGE = "some_project"
-SEAMS = ("config.py", "data.py", "model.py", "task.py")
+KEPT = ("config.py", "data.py", "model.py", "task.py", "predict.py")
+"""Files of the owner's, in their place since 0.1.0."""
 
 both = pytest.mark.parametrize(
     ("variant", "release"),
@@ -94,11 +97,19 @@ def update(project: Path, version: str = NOW, **answers: Any) -> None:
     )  # fmt: skip
 
 
+LEAST = 8
+
+
+class NothingShared(Exception):
+    """A release and this commit have no run of lines in common in which an edit is far from what changed."""
+
+
 def insert_far_from_changes(old: str, new: str) -> tuple[str, str]:
     """Both texts with a line of the owner's in the middle of the longest run of lines that they share."""
     olds, news = old.splitlines(keepends=True), new.splitlines(keepends=True)
     match = difflib.SequenceMatcher(a=olds, b=news, autojunk=False).find_longest_match()
-    assert match.size > 8, "the release and this commit share no run of lines to edit in"
+    if match.size <= LEAST:
+        raise NothingShared
     for lines, start in ((olds, match.a), (news, match.b)):
         lines.insert(start + match.size // 2, f"{MARK}\n")
     return "".join(olds), "".join(news)
@@ -125,36 +136,70 @@ def test_an_untouched_project_becomes_the_fresh_render(
 @both
 def test_an_edited_project_keeps_every_edit(projects: Projects, tmp_path: Path, variant: str, release: str) -> None:
     project, fresh = projects.copy(variant, release, tmp_path), projects.fresh(variant, release)
-    source = f"src/{PACKAGE}"
-    edited = [f"{source}/{name}" for name in (*SEAMS, ENGINE) if (project / source / name).exists()]
-    expected = files(fresh) | {path: edit(project, fresh, path) for path in edited}
-    (project / source / "own.py").write_text("OWN = True\n")
+    edited = {}
+    for path in [f"src/{PACKAGE}/{name}" for name in KEPT] + ["README.md", "noxfile.py"]:
+        with suppress(NothingShared):
+            edited[path] = edit(project, fresh, path)
+    assert {f"src/{PACKAGE}/model.py", "noxfile.py"} <= edited.keys()
+    expected = files(fresh) | edited
+    (project / "src" / PACKAGE / "own.py").write_text("OWN = True\n")
     (project / "AGENTS.md").unlink()
     commit_all(project, "The owner's work")
 
     update(project)
 
-    expected[f"{source}/own.py"] = b"OWN = True\n"
+    expected[f"src/{PACKAGE}/own.py"] = b"OWN = True\n"
     del expected["AGENTS.md"]
     assert files(project) == expected
-    assert f"{source}/{ENGINE}" in edited
+
+
+def test_what_moved_out_of_the_owners_files_is_a_conflict_and_no_loss(projects: Projects, tmp_path: Path) -> None:
+    """From 0.1.0: presets moved from config.py, and how text is read from data.py; what was edited there is shown."""
+    release = "v0.1.0"
+    if release not in RELEASES:
+        pytest.skip("the history is not there")
+    project = projects.copy("transformer", release, tmp_path)
+    for name, old, new in (
+        ("config.py", "learning_rate=4e-3", "learning_rate=3e-3"),
+        ("data.py", 'SUFFIXES = (".txt", ', 'SUFFIXES = (".md", ".txt", '),
+    ):
+        file = project / "src" / PACKAGE / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+    commit_all(project, "My learning rate and my suffix")
+
+    update(project)
+
+    conflicts = git(project, "diff", "--name-only", "--diff-filter=U").splitlines()
+    assert conflicts == [f"src/{PACKAGE}/config.py", f"src/{PACKAGE}/data.py"]
+    assert "learning_rate=3e-3" in (project / conflicts[0]).read_text(encoding="utf-8")
+    assert 'SUFFIXES = (".md"' in (project / conflicts[1]).read_text(encoding="utf-8")
+
+
+def moved(release: str, paths: set[str], package: str) -> set[str]:
+    """The paths of a release, with those that moved since in their new place."""
+    places = {old.format(package=package): new.format(package=package) for old, new in MOVED.get(release, {}).items()}
+    return {places.get(path, path) for path in paths}
 
 
 @both
 def test_no_path_of_a_release_has_vanished(projects: Projects, variant: str, release: str) -> None:
-    before, after = projects.original(variant, release), projects.fresh(variant, release)
-    assert vanished(set(files(before)), set(files(after))) == []
+    before, after = set(files(projects.original(variant, release))), set(files(projects.fresh(variant, release)))
+    assert vanished(moved(release, before, PACKAGE), after) == []
+    assert {f"src/{PACKAGE}/{name}" for name in (*KEPT, "__init__.py", "__main__.py", "budgets.py")} <= before & after
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_no_path_of_a_release_has_vanished_for_any_answers(origin: Path, tmp_path: Path, release: str) -> None:
     """For all answers that pick overlays: what lies in another overlay now must be rendered for the same answers."""
     before, after = (check_out(origin, version, tmp_path / version) for version in (release, NOW))
-    asked = yaml.safe_load((before / "copier.yml").read_text(encoding="utf-8"))
-    for number, answers in enumerate(combinations(SELECTING["pytorch"], asked)):
-        rendered = [active_paths(template, tmp_path / f"{number}", answers) for template in (before, after)]
+    asked = questions(before)
+    held = [(overlays(template), questions(template)) for template in (before, after)]
+    for answers in combinations([name for name in SELECTING["pytorch"] if name in asked], asked):
+        rendered = [active_paths(paths, every, answers) for paths, every in held]
         assert len(rendered[0]) > 50
-        assert vanished(*rendered) == [], answers
+        assert vanished(moved(release, rendered[0], "{{ package }}"), rendered[1]) == [], answers
 
 
 def check_out(origin: Path, version: str, folder: Path) -> Path:
@@ -163,14 +208,16 @@ def check_out(origin: Path, version: str, folder: Path) -> Path:
     return folder
 
 
-def active_paths(template: Path, project: Path, answers: dict[str, Any]) -> set[str]:
+def questions(template: Path) -> dict[str, dict[str, Any]]:
+    """Every question of a version, computed answers too."""
+    loaded = yaml.safe_load((template / "copier.yml").read_text(encoding="utf-8"))
+    return {name: details for name, details in loaded.items() if not name.startswith("_")}
+
+
+def active_paths(held: Overlays, asked: dict[str, dict[str, Any]], answers: dict[str, Any]) -> set[str]:
     """What a version renders for these answers, by the overlays that they pick."""
-    questions = project.with_name(f"{project.name}-{template.name}")
-    questions.mkdir()
-    shutil.copy(template / "copier.yml", questions)
-    (questions / "template").mkdir()
-    used = render(questions, project, answers)
-    return {path for name, paths in overlays(template).items() if used[name] for path in paths}
+    used = switches(asked, {name for names in held for name in names}, answers)
+    return {path for names, paths in held.items() if all(used[name] for name in names) for path in paths}
 
 
 def test_a_later_change_reaches_an_edited_engine(projects: Projects, tmp_path: Path) -> None:

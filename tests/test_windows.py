@@ -12,7 +12,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the stand-in fo
 PROJECT = Path(transformer_demo.__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parent / "windows")}
 # Those that write, rename and lock files, and start processes; the others reach the same functions.
-TESTED = ("checkpoint", "data", "main", "report", "resume", "runs", "seeding", "splits", "tracking")
+TESTED = (
+    "test_data",
+    "test_resume",
+    "engine/cli/test_main",
+    "engine/core/test_runs",
+    "engine/core/test_tracking",
+    "engine/report/test_results",
+    "engine/splits/test_splits",
+    "engine/training/test_checkpoint",
+    "engine/training/test_seeding",
+)
 
 
 def run(*words: str, folder: Path = PROJECT) -> subprocess.CompletedProcess[str]:
@@ -52,6 +62,6 @@ def test_the_stand_in_allows_the_rest(tmp_path: Path) -> None:
 
 
 def test_the_project_keeps_to_the_rules_of_windows() -> None:
-    tests = [f"tests/test_{name}.py" for name in TESTED]
+    tests = [f"tests/{name}.py" for name in TESTED]
     result = run("-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests)
     assert result.returncode == 0, result.stdout

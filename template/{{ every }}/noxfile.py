@@ -1,4 +1,4 @@
-"""Checks in fresh environments: `uvx nox` runs lint and tests; `uvx nox -s update` merges the latest template."""
+"""Checks in fresh environments: `uvx nox` runs them all; `uvx nox -s update` merges the latest template."""
 
 import json
 import shutil
@@ -17,18 +17,32 @@ ANSWERS = Path(".copier-answers.yml")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting and types."""
-    session.install("-e", ".", *DEV)
+    """Style and formatting."""
+    session.install(*(package for package in DEV if package.startswith("ruff")))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, the engine's strictly and yours where you wrote some; and which modules import which."""
+    session.install("-e", ".", *DEV)
     session.run("mypy")
+    session.run("lint-imports", "--no-cache")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests with their coverage; `nox -s tests -- -k resume` passes arguments on to pytest."""
+    """Your tests; `nox -s tests -- -k resume` passes arguments on to pytest."""
     session.install("-e", ".", *DEV)
-    session.run("pytest", *(session.posargs or ["--cov"]))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def engine(session: nox.Session) -> None:
+    """The engine's own tests, with their coverage."""
+    session.install("-e", ".", *DEV)
+    session.run("pytest", "tests/engine", *(session.posargs or ["--cov"]))
 
 
 @nox.session(default=False)

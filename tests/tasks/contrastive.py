@@ -10,7 +10,9 @@ from common import train
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
-from transformer_demo.seam import Batch, Context, Metric, Output, Task
+from transformer_demo.engine.core.batch import Batch
+from transformer_demo.engine.statistics.metrics import Metric
+from transformer_demo.engine.task import Context, Output, Task
 
 
 def gather(x: Tensor) -> Tensor:
@@ -53,16 +55,13 @@ class Contrastive(Task):
     def data(self, split: str) -> Pairs:
         return Pairs()
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return torch.tensor(float(len(batch["left"])))
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         left, right, scale = model(batch)
         rank = dist.get_rank() if dist.is_initialized() else 0
         target = torch.arange(len(left)) + rank * len(left)
         found_right = F.cross_entropy(scale * left @ gather(right).T, target, reduction="sum")
         found_left = F.cross_entropy(scale * right @ gather(left).T, target, reduction="sum")
-        return Output(found_right + found_left, {}, {})
+        return Output(found_right + found_left, len(left))
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         towers = [model(batch) for batch in loader]

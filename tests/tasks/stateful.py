@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from common import train
 from torch import Tensor, nn
-from transformer_demo.seam import Batch, Context, Metric, Output, Task
+from transformer_demo.engine.core.batch import Batch
+from transformer_demo.engine.statistics.metrics import Metric
+from transformer_demo.engine.task import Context, Output, Task
 
 
 class Streams:
@@ -47,14 +49,11 @@ class Stateful(Task):
     def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         return {"h": torch.zeros(slots, 8, device=device), "age": torch.zeros(slots, dtype=torch.long, device=device)}
 
-    def weight(self, batch: Batch, carry: dict[str, Tensor]) -> Tensor:
-        return torch.tensor(8.0 * len(batch["x"]))
-
     def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
         fresh = torch.rand(len(carry["age"]), generator=context.noise) < 0.1
         predicted, h = model(batch["x"][:, :-1], carry["h"] * ~fresh[:, None])
         loss = (predicted - batch["x"][:, 1:]).square().sum()
-        return Output(loss, {"h": h.detach(), "age": torch.where(fresh, 0, carry["age"] + 1)}, {})
+        return Output(loss, 8 * len(batch["x"]), {"h": h.detach(), "age": torch.where(fresh, 0, carry["age"] + 1)})
 
     def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         errors = []

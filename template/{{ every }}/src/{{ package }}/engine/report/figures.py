@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..statistics.metrics import Result
 
@@ -36,6 +37,7 @@ def draw(axes: Axes, history: list[dict[str, Any]], key: str, result: Result | N
     label = "validation, while training" if result else None
     axes.plot(*zip(*points, strict=True) if points else ((), ()), color=ACCENT, linewidth=1.75, label=label)
     axes.set(xlabel="step")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.grid(color=LINE)
     if result and math.isfinite(result.value):
         low, high = result.ci95 or (result.value, result.value)
@@ -63,15 +65,19 @@ def draw_floors(axes: Axes, floors: dict[str, float], values: list[float]) -> No
     for _, value in near:
         axes.axhline(value, color=FLOOR, linewidth=1, linestyle="--", zorder=1)
     low, high = axes.get_ylim()
+    if near:
+        high += 1.2 * GAP * (high - low)  # room for the name of the highest
+        axes.set_ylim(low, high)
     # At the left, since curves near the floors at the right.
     for (floor, _), height in zip(near, apart([(value - low) / (high - low) for _, value in near]), strict=True):
         axes.text(
             0.01, height, f"{floor} {floors[floor]:.3f}", transform=axes.transAxes, color=FLOOR, fontsize="small",
-            parse_math=False, bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            parse_math=False, in_layout=False,
+            bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
     far = ", ".join(f"{floor} {value:.3f}" for floor, value in ordered if (floor, value) not in near)
     if far:
-        axes.set_xlabel(fill(f"step (farther off: {far})", 70), parse_math=False)
+        axes.set_xlabel(fill(f"step (farther off: {far})", 64), fontsize="small", parse_math=False)
 
 
 def apart(heights: list[float]) -> list[float]:

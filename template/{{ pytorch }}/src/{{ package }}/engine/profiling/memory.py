@@ -4,8 +4,10 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
 from ..core.batch import Batch
@@ -34,9 +36,17 @@ def step_bytes(config: Config, *, bf16: bool) -> int:
         found = task.optimizer(model, config.train)
         batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
         carry = task.start(config.train.micro_batch, device)
-        for _ in range(2):  # the state of the optimizer comes with its first step
-            task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
-            for optimizer in found if isinstance(found, list) else [found]:
-                optimizer.step()
-            model.zero_grad()
+        optimizers = found if isinstance(found, list) else [found]
+        for parameter in model.parameters():  # the state of an optimizer comes with its first step
+            parameter.grad = torch.empty_like(parameter)
+        step(optimizers, model)
+        task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
+        step(optimizers, model)
     return tracker.peak
+
+
+def step(optimizers: list[Optimizer], model: nn.Module) -> None:
+    """Take a step with the gradients that are there, and drop them."""
+    for optimizer in optimizers:
+        optimizer.step()
+    model.zero_grad()

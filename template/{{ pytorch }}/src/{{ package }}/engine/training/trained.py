@@ -10,7 +10,7 @@ from ..task import Config
 from .checkpoint import load_weights, weights_of
 from .device import choose_for_use
 
-C = TypeVar("C", bound=Config)
+C = TypeVar("C")
 
 
 def load_run(run: str | Path | None, kind: type[C]) -> tuple[Path, C, nn.Module]:
@@ -21,6 +21,7 @@ def load_run(run: str | Path | None, kind: type[C]) -> tuple[Path, C, nn.Module]
     """
     folder = find(str(run) if run else None)
     config = load_config(folder, kind)
+    assert isinstance(config, Config)
     return folder, config, load_trained(folder, config)
 
 

@@ -85,6 +85,8 @@ class Trainer:
         learner, progress = self.learner, self.progress
         config, world = learner.config, learner.world
         self.hooks.restored(self)
+        if world.first and progress.step < config.steps and not self.out_of_patience:
+            (self.run / MODEL).unlink(missing_ok=True)  # of a finished run that is trained longer
         tracker = Tracker(self.run, tracked, progress.step) if world.first else None
         display = Display(progress.step, config.steps, learner.task.unit, world.first)
         batches = self.batches()
@@ -213,8 +215,6 @@ class Trainer:
         learner.carry = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
         self.progress = Progress(**state["progress"])
         learner.step = self.progress.step
-        if learner.step < learner.config.steps and world.first:
-            (self.run / MODEL).unlink(missing_ok=True)  # of a finished run that is trained longer
 
     def finish(self) -> None:
         """Leave the weights of the best checkpoint in the run."""

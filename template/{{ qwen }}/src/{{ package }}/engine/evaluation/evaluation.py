@@ -138,10 +138,10 @@ def evaluate(
 
 def settings(config: RunConfig, results: dict[str, Any]) -> dict[str, str]:
     """How a model was trained, and what that did to its loss."""
-    model, train, figures = config.model, config.train, results["performance_metrics"]
+    model, train, figures = config.model, config.train, results["performance"]
     adapters = f"rank {model.rank}, alpha {model.alpha}, dropout {model.dropout}, on all seven linear projections"
     return {
-        "parameters": f"{figures['parameter_count']:,}",
+        "parameters": f"{figures['parameters']:,}",
         "trained": "all weights" if model.adapter == "full" else f"{model.adapter}: {adapters}",
         "trained parameters": f"{figures['trained_parameters']:,}",
         "steps": f"{results['steps']}",

@@ -23,7 +23,7 @@ def performance(evaluation: "Evaluation") -> dict[str, Any]:
     run = evaluation.run
     seconds = [episode.seconds for episode in evaluation.after]
     return {
-        "parameter_count": numbers(run / MODEL),
+        "parameters": numbers(run / MODEL),
         "trained_parameters": numbers(run / (MODEL if evaluation.config.model.adapter == "full" else ADAPTER)),
         "episode_seconds": round(sum(seconds) / len(seconds), 3),
         "device": evaluation.environment["hardware"],
@@ -59,7 +59,7 @@ def publish(evaluation: "Evaluation", results: dict[str, Any]) -> None:
 
 
 SECTIONS: dict[str, Callable[["Evaluation"], Any]] = {
-    "performance_metrics": performance,
+    "performance": performance,
     "while_training": outcome,
     "after_against_before": comparisons,
 }

@@ -4,7 +4,7 @@ import io
 import math
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -14,23 +14,26 @@ from ..statistics.metrics import Result
 from .figures import ACCENT, FLOOR, INK, LINE, MUTED, draw, recorded
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-COLOURS = {colour: f"var(--{name})" for name, colour in re.findall(r"--(\w+): (#\w{6});", STYLE.partition("}")[0])}
+COLOURS = {"#000000": "var(--ink)"} | {
+    colour: f"var(--{name})" for name, colour in re.findall(r"--(\w+): (#\w{6});", STYLE.partition("}")[0])
+}
 """What the page calls the colours that figures are drawn in."""
 METRICS = 3
 """Curves of so many: a classifier may have one metric for each class, and the tables show them all."""
 
-
-class Chart(NamedTuple):
-    """A recorded value over the steps."""
-
-    key: str
-    figure: Figure
-    told: str
-    """In words."""
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
+)
+"""Control characters, halves of characters, and marks that change the direction of writing and so hide what is said."""
 
 
-def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[Chart]:
-    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded."""
+def printable(text: str) -> str:
+    """The text with a replacement character for each that HTML forbids or that would mislead."""
+    return UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[tuple[str, Figure, str]]:
+    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded, and words."""
     names = [f"validation/{name}" for name in metrics][:METRICS]
     every = dict.fromkeys(key for line in history for key in line if key != "step")
     # What is recorded of many parts of a model, such as each layer, has a name with a slash.
@@ -38,7 +41,7 @@ def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) ->
     charts = []
     for key in dict.fromkeys(["loss", *names, *others]):
         if points := recorded(history, key):
-            figure = Figure(figsize=(6.2, 3.3), layout="constrained")
+            figure = Figure(figsize=(4.6, 2.5), layout="constrained")
             axes = figure.subplots()
             draw(axes, history, key, next(iter(metrics.values())) if key == names[0] else None)
             axes.spines[:].set_visible(False)
@@ -46,7 +49,7 @@ def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) ->
             axes.tick_params(length=0, labelcolor=MUTED)
             axes.xaxis.label.set_color(MUTED)
             told = ", ".join(f"{value:.4g} at step {step}" for step, value in (points[0], points[-1]))
-            charts.append(Chart(key, figure, told))
+            charts.append((key, figure, told))
     return charts
 
 
@@ -56,7 +59,7 @@ def standing(result: Result) -> Figure | None:
     rows = [("this model", result.value), *(floor for floor in floors if math.isfinite(floor[1]))]
     if not math.isfinite(result.value):
         return None
-    figure = Figure(figsize=(6.2, 0.5 * len(rows) + 0.4), layout="constrained")
+    figure = Figure(figsize=(4.6, 0.4 * len(rows) + 0.3), layout="constrained")
     axes = figure.subplots()
     if result.ci95:
         axes.axvspan(*result.ci95, color=ACCENT, alpha=0.13, linewidth=0)
@@ -67,8 +70,8 @@ def standing(result: Result) -> Figure | None:
         weight = "normal" if row else "bold"
         for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):
             axes.text(
-                place, row - 0.22, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
-                parse_math=False,
+                place, row - 0.24, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
+                parse_math=False, in_layout=False,
             )  # fmt: skip
     axes.set_ylim(len(rows) - 0.6, -0.75)
     axes.set_yticks([])
@@ -81,7 +84,7 @@ def standing(result: Result) -> Figure | None:
 
 def svg(figure: Figure, description: str) -> Markup:
     """A figure in the colours of the page, light or dark; the description is for those who do not see it."""
-    file = io.StringIO()
+    file, description = io.StringIO(), printable(description)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": description}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)

@@ -23,16 +23,13 @@ from ..core.files import write_atomically
 from ..splits import ledger
 from ..splits.splits import locked
 from ..statistics.metrics import Result
-from .charts import STYLE, history_charts, standing, svg
+from ..task import Portrays
+from .charts import STYLE, history_charts, printable, standing, svg
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
 
 FOLDER = Path(__file__).parent
-UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
-)
-"""Control characters, halves of characters, and marks that change the direction of writing and so hide what is said."""
 
 
 def write(evaluation: "Evaluation", results: dict[str, Any], template: str = "report.html.j2", **more: Any) -> None:
@@ -45,6 +42,7 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
     """What the page shows of a run whose other files were written."""
     task, data = evaluation.task, evaluation.environment["data"]
     source, files = locked(data)
+    picture = evaluation.run / "report" / "validation.png"
     shown = [entry["index"] for end in (results["examples"] or {}).values() for entry in end]
     return {
         "project": __name__.partition(".")[0],
@@ -56,9 +54,9 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
         "files": files,
         "openings": [entry for entry in ledger.read() if entry["data"] == data],
         "said": evaluation.examples,
-        "picture": (evaluation.run / "report" / "validation.png").read_bytes(),
+        "picture": picture.read_bytes() if picture.exists() else None,
         "caption": (inspect.getdoc(task.picture) or "").split("\n")[0],
-        "portraits": {index: task.portray(index) for index in shown},
+        "portraits": {index: task.portray(index) for index in shown} if isinstance(task, Portrays) else {},
     }
 
 
@@ -72,7 +70,7 @@ def html(material: dict[str, Any], template: str = "report.html.j2") -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"spaced": spaced, "duration": duration, "flat": flat, "png": png, "uri": uri, "svg": svg}
-    metrics = {name: Result.of(values) for name, values in material["results"]["metrics"].items()}
+    metrics = {name: quoted(values) for name, values in material["results"]["metrics"].items()}
     page = environment.get_template(template).render(
         material,
         style=Markup(STYLE),  # noqa: S704
@@ -81,7 +79,12 @@ def html(material: dict[str, Any], template: str = "report.html.j2") -> str:
         charts=history_charts(material["history"], metrics),
         times=times(material["history"]),
     )
-    return UNPRINTABLE.sub("\ufffd", page.replace("\r\n", "\n"))
+    return printable(page)
+
+
+def quoted(values: dict[str, Any]) -> Result:
+    """A metric of results.json, whose floors have names that can be drawn."""
+    return Result.of(values | {"floors": {printable(name): value for name, value in values["floors"].items()}})
 
 
 def png(image: np.ndarray) -> str:

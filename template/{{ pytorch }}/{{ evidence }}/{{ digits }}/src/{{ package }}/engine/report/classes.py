@@ -51,12 +51,14 @@ def classes(evaluation: "Evaluation") -> dict[str, Any] | None:
 def write(evaluation: "Evaluation", results: dict[str, Any]) -> None:
     """Write report.html with what it says of the classes."""
     found = results["classes"]
-    diagram = None
-    if found:
-        calibration = found["calibration"]
-        bins = tuple(classification.Bin(**one) for one in calibration["bins"])
-        diagram = classification.reliability_diagram(classification.Calibration(**calibration | {"bins": bins}))
-    html.write(evaluation, results, "classes.html.j2", reliability=diagram)
+    html.write(evaluation, results, "classes.html.j2", reliability=found and reliability(found))
+
+
+def reliability(found: dict[str, Any]) -> Figure:
+    """The diagram of what `classes` gave, also after JSON."""
+    calibration = found["calibration"]
+    bins = tuple(classification.Bin(**one) for one in calibration["bins"])
+    return reliability_diagram(classification.Calibration(**calibration | {"bins": bins}))
 
 
 def reliability_diagram(found: classification.Calibration) -> Figure:

@@ -1,0 +1,1 @@
+"""What every room uses: errors, files, runs, configurations as JSON, what is recorded."""

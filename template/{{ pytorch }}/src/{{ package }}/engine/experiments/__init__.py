@@ -1,0 +1,1 @@
+"""Several runs: seeds, and what compares or varies them."""

@@ -1,0 +1,1 @@
+"""Speed and memory: what a preset takes on this machine, and what bounds it."""

@@ -1,0 +1,1 @@
+"""Text: files, tokens, splits by document, baselines, metrics in bits per byte, generation."""

@@ -1,0 +1,1 @@
+"""Associative recall: pairs to remember and questions about them."""

@@ -1,0 +1,1 @@
+"""Sudoku: boards, puzzles, and how the model learns to solve them."""
