@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
+from jinja2 import Environment
 from markdown_it import MarkdownIt
 
 
@@ -35,9 +36,10 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     ".sbatch": _bash,
     ".sh": _bash,
     ".md": MarkdownIt("commonmark").parse,
+    ".j2": Environment(autoescape=True).parse,
 }
 # Files that nothing parses: names, patterns, instructions, prose.
-UNPARSED = {"LICENSE", "Dockerfile", ".gitattributes", ".gitignore", ".dockerignore", "py.typed", "style.css"}
+UNPARSED = {"LICENSE", "Dockerfile", ".gitattributes", ".gitignore", ".dockerignore", "py.typed", "report.css"}
 
 
 def parse(path: Path) -> Any:
