@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import subcommand
 
 from ...presets import PRESETS, Config
+from ..core.config_io import refuse_changes
 from ..core.errors import Interrupted, Problem
 from .train import Train
 
@@ -100,6 +101,7 @@ def parse(arguments: Sequence[str]) -> Any:
         named = len(arguments) > 1 and not arguments[1].startswith("-")
         if named and command.preset != config.preset:
             raise Problem(f"{run} was started from {config.preset}, not {command.preset}: leave the preset out")
+        refuse_changes(config, command.config, Train.may_change)
         return replace(command, preset=config.preset, run=str(run))
     if starts_from_preset(type(command)) and command.preset != config.preset:
         raise Problem(f"name the preset before the options: {name} {command.preset} --field value")

@@ -5,7 +5,7 @@ import re
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Train:
     """Train a model, evaluate it and report."""
 
+    may_change: ClassVar[tuple[str, ...]] = ("train.steps",)
+    """The fields that a resumed run may have otherwise."""
     preset: Preset = "default"
     """The configuration to start from; the options below override it."""
     resume: bool = False

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tyro.conf import arg
 
@@ -14,6 +14,8 @@ from .common import Preset, report, show_memory
 class Train:
     """Fine-tune the model, play the validation tasks before and after, and report."""
 
+    may_change: ClassVar[tuple[str, ...]] = ()
+    """The fields that a resumed run may have otherwise."""
     preset: Preset = "default"
     """The configuration to start from; the options below override it."""
     resume: bool = False
