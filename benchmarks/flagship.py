@@ -40,7 +40,7 @@ def pace(length: int) -> Pace:
     config = import_module(f"{PACKAGE}.presets").PRESETS["language"]().model
     torch.manual_seed(0)
     model = import_module(f"{PACKAGE}.model").FullModel(replace(config, length=length + TURNS)).eval()
-    text, states = torch.randint(0, config.vocabulary, (1, length)), model.streams()
+    text, states = torch.randint(0, config.vocab_size, (1, length)), model.streams()
     model(text[:, :-1], states=states)
     streamed = seconds(lambda: model(text[:, -1:], states=states))
     return Pace(1 / streamed, 1 / seconds(lambda: model(text)))

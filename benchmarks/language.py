@@ -100,7 +100,7 @@ def ours(steps: int, mode: Mode, folder: Path) -> tuple[list[float], Any]:
     """The rendered transformer and trainer at the same configuration."""
     subject = Subject.of("transformer_demo", "smoke", steps - WARM_UP)
     model = replace(
-        subject.config.model, vocabulary=VOCABULARY, context=CONTEXT, width=WIDTH, layers=LAYERS, heads=HEADS
+        subject.config.model, vocab_size=VOCABULARY, context=CONTEXT, width=WIDTH, layers=LAYERS, heads=HEADS
     )
     model = replace(model, kv_heads=HEADS, hidden=HIDDEN)
     train = replace(subject.config.train, batch=BATCH, micro_batch=BATCH, learning_rate=1e-3)

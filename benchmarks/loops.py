@@ -95,7 +95,7 @@ def bare(subject: Subject, folder: Path) -> list[float]:
         with subject.device.autocast():
             loss = subject.loss(model, batch)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), subject.config.train.clip)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), subject.config.train.grad_clip)
         if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
             raise RuntimeError("the loss is not finite")
         optimizer.step()
@@ -141,7 +141,7 @@ def lightning(subject: Subject, folder: Path) -> list[float]:
 
         def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
             # Its own refuses a fused optimizer under autocast, where no gradient is scaled either.
-            nn.utils.clip_grad_norm_(self.model.parameters(), subject.config.train.clip)
+            nn.utils.clip_grad_norm_(self.model.parameters(), subject.config.train.grad_clip)
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return optimizer
@@ -184,7 +184,7 @@ def accelerate(subject: Subject, folder: Path) -> list[float]:
     for batch in subject.batches():
         loss = subject.loss(wrapped, batch)
         accelerator.backward(loss)
-        norm = accelerator.clip_grad_norm_(wrapped.parameters(), subject.config.train.clip)
+        norm = accelerator.clip_grad_norm_(wrapped.parameters(), subject.config.train.grad_clip)
         if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
             raise RuntimeError("the loss is not finite")
         optimizer.step()

@@ -41,11 +41,11 @@ class Found(NamedTuple):
 def ours() -> nn.Module:
     """The rendered memory, alone."""
     config = importlib.import_module("trm_titans_mag_demo.config").ModelConfig(
-        vocabulary=1,
+        vocab_size=1,
         length=1,
         width=WIDTH,
         heads=HEADS,
-        hidden=1,
+        d_ff=1,
         window=1,
         expansion=EXPANSION,
         chunk=CHUNK,

@@ -87,8 +87,8 @@ def change_loss(project: Project, patch: Patch, change: Callable[[Any, Any], Any
     task = project.task.Classification
     loss = task.loss
 
-    def changed(self: Any, model: nn.Module, batch: Any, carry: Any, context: Any) -> Any:
-        output = loss(self, model, batch, carry, context)
+    def changed(self: Any, model: nn.Module, batch: Any, state: Any, context: Any) -> Any:
+        output = loss(self, model, batch, state, context)
         return output._replace(loss=change(output.loss, context))
 
     patch.setattr(task, "loss", changed)
@@ -194,9 +194,9 @@ def bad_step(project: Project, patch: Patch) -> None:
     task = project.task.Classification
     loss = task.loss
 
-    def spoilt(self: Any, model: nn.Module, batch: Any, carry: Any, context: Any) -> Any:
+    def spoilt(self: Any, model: nn.Module, batch: Any, state: Any, context: Any) -> Any:
         wrong = batch | {"y": (batch["y"] + 1) % 10}
-        return loss(self, model, wrong if context.step == 100 else batch, carry, context)
+        return loss(self, model, wrong if context.step == 100 else batch, state, context)
 
     patch.setattr(task, "loss", spoilt)
 
@@ -215,7 +215,7 @@ def large_weights(project: Project, patch: Patch) -> None:
 
 def dead_relus(project: Project, patch: Patch) -> None:
     def silence(model: Any) -> None:
-        model.hidden[0].bias[:16] = -20
+        model.d_ff[0].bias[:16] = -20
 
     patch.setattr(project.model.functional, "gelu", torch.relu)
     change_model(project, patch, silence)
@@ -280,7 +280,7 @@ RUNS = {
     "root in the model": Run(LONG, root_in_the_model, "step 1, taken again: the gradient is finite behind dropout"),
     "division in the loss": Run(LONG, division_in_the_loss, "step 34"),
     "transformer, learning rate 3": Run(
-        ["smoke", "--train.learning-rate", "3", "--train.warmup", "0", "--train.log-every", "2"],
+        ["smoke", "--train.learning-rate", "3", "--train.warmup-steps", "0", "--train.log-every", "2"],
         because="above the untrained model's",
         architecture="transformer",
     ),
@@ -295,7 +295,7 @@ HEALTHY = {
     "cnn default, 300 steps": Run(["default", "--train.steps", "300"], architecture="cnn"),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
     "transformer default, 60 steps": Run(
-        ["default", "--train.steps", "60", "--train.warmup", "6", "--model.vocabulary", "512", "--model.context", "64"],
+        ["default", "--train.steps", "60", "--train.warmup-steps", "6", "--model.vocab-size", "512", "--model.context-length", "64"],
         architecture="transformer",
     ),
 }

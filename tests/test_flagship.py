@@ -27,7 +27,7 @@ def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_it_compiles_without_a_graph_break(package: ModuleType, preset: str) -> None:
     config = importlib.import_module(f"{package.__name__}.presets").PRESETS[preset]().model
     model = importlib.import_module(f"{package.__name__}.model").FullModel(config)
-    tokens = torch.randint(0, config.vocabulary, (2, config.length))
+    tokens = torch.randint(0, config.vocab_size, (2, config.length))
     fresh = torch.tensor([True, False])
     with torch.no_grad():
         latent = model(tokens).latent

@@ -98,9 +98,9 @@ def assert_equal_to_never_killed(folder: Path) -> None:
 
 # Before the first checkpoint, at one, between two, at a validation, around the epoch's end, and at the last step.
 @pytest.mark.parametrize("workers", [0, 2])
-def test_killed_again_and_again(folder: Path, workers: int) -> None:
-    words = [*TRAIN, *OPTIONS, "--train.workers", str(workers)]
-    for step in (2, 9, 41, 85, STEPS) if not workers else (4, 85):
+def test_killed_again_and_again(folder: Path, num_workers: int) -> None:
+    words = [*TRAIN, *OPTIONS, "--train.num-workers", str(num_workers)]
+    for step in (2, 9, 41, 85, STEPS) if not num_workers else (4, 85):
         process = start(folder, *words)
         kill_when(folder, process, lambda step=step: steps(folder) >= step)  # type: ignore[misc]
         words = ["train", "--resume"]
@@ -116,8 +116,8 @@ def test_killed_while_reporting(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 2), (signal.SIGINT, 0), (signal.SIGINT, 2)])
-def test_asked_to_stop(folder: Path, number: int, workers: int) -> None:
-    process = start(folder, *TRAIN, *OPTIONS, "--train.workers", str(workers))
+def test_asked_to_stop(folder: Path, number: int, num_workers: int) -> None:
+    process = start(folder, *TRAIN, *OPTIONS, "--train.num-workers", str(num_workers))
     kill_when(folder, process, lambda: steps(folder) >= 30, number)
     last = steps(folder)
     index = json.loads((run_of(folder / "runs") / "checkpoints" / "index.json").read_text())

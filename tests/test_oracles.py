@@ -13,14 +13,14 @@ from transformer_demo.engine.training.config import TrainConfig
 from transformer_demo.engine.training.dataloader import TrainingBatches
 from transformer_demo.engine.training.device import Device
 from transformer_demo.engine.training.parallel import World
-from transformer_demo.engine.training.seeding import key, reseed
+from transformer_demo.engine.training.seeding import derive_seed, seed_all
 from transformer_demo.engine.training.trainer import build_trainer
 from transformer_demo.model import Transformer
 from transformer_demo.task import LanguageModeling
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-CONFIG = ModelConfig(vocabulary=300, context=24, width=48, layers=3, heads=6, kv_heads=2, hidden=80, norm_eps=1e-6)
+CONFIG = ModelConfig(vocab_size=300, context_length=24, width=48, layers=3, heads=6, kv_heads=2, d_ff=80, norm_eps=1e-6)
 NAMES = {
     "attention_norm": "input_layernorm",
     "attention.query": "self_attn.q_proj",
@@ -58,13 +58,13 @@ def test_logits_and_gradients_equal_those_of_llama(
         torch.nn.init.normal_(parameter, std=0.2)
     llama = LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=CONFIG.vocabulary,
+            vocab_size=CONFIG.vocab_size,
             hidden_size=CONFIG.width,
-            intermediate_size=CONFIG.hidden,
+            intermediate_size=CONFIG.d_ff,
             num_hidden_layers=CONFIG.layers,
             num_attention_heads=CONFIG.heads,
             num_key_value_heads=CONFIG.kv_heads,
-            max_position_embeddings=CONFIG.context,
+            max_position_embeddings=CONFIG.context_length,
             rms_norm_eps=CONFIG.norm_eps,
             tie_word_embeddings=True,
             attn_implementation="sdpa",
@@ -74,7 +74,7 @@ def test_logits_and_gradients_equal_those_of_llama(
     with torch.no_grad():
         for name, parameter in ours.named_parameters():
             theirs[llama_name(name)].copy_(parameter)
-    tokens = torch.randint(0, CONFIG.vocabulary, (2, CONFIG.context))
+    tokens = torch.randint(0, CONFIG.vocab_size, (2, CONFIG.context_length))
     logits, expected = ours(tokens), llama(tokens).logits
     torch.testing.assert_close(logits, expected, rtol=0, atol=10 * tolerance)
     for output in (logits, expected):
@@ -87,7 +87,7 @@ def tables_of_transformers() -> tuple[torch.Tensor, torch.Tensor]:
     """The rotary tables as transformers computes them, from frequencies in float32."""
     channels = CONFIG.width // CONFIG.heads
     frequencies = 1.0 / (CONFIG.rope_base ** (torch.arange(0, channels, 2).float() / channels))
-    angles = torch.outer(torch.arange(CONFIG.context).float(), frequencies).repeat(1, 2)
+    angles = torch.outer(torch.arange(CONFIG.context_length).float(), frequencies).repeat(1, 2)
     return angles.cos(), angles.sin()
 
 
@@ -109,8 +109,8 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
         batch=8,
         micro_batch=2,
         learning_rate=5e-3,
-        warmup=3,
-        clip=0.5,
+        warmup_steps=3,
+        grad_clip=0.5,
         validate_every=12,
         validation_batches=1,
         save_every=12,
@@ -121,7 +121,7 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
     trainer = build_trainer(task, config, 0, tmp_path / "run", Identity("", ""), Device("cpu", bf16=False), World())
     trainer.fit({})
 
-    reseed(key(0, "initialisation"))
+    seed_all(derive_seed(0, "initialisation"))
     model = task.model()
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim == 1]
@@ -135,7 +135,7 @@ def test_the_trainer_equals_a_plain_loop(text: str, tmp_path: Path) -> None:
         loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * factor(step)
         optimizer.step()

@@ -48,7 +48,7 @@ page.write_text(before, encoding="utf-8")
 
 
 def texts(folder: Path) -> Path:
-    """A small text, whose floors are computed at once."""
+    """A small text, whose baselines are computed at once."""
     words = ["one", "two", "three", "many", "fish", "boats", "swim", "sail"]
     lines = [f"{words[i % 8]} {words[i * i % 7]} {words[i // 3 % 8]} {i % 10}" for i in range(4000)]
     file = folder / "numbers and fish.jsonl"
@@ -109,7 +109,7 @@ def test_a_strict_parser_finds_nothing_wrong(project: Project) -> None:
 def test_a_browser_shows_every_metric(project: Project) -> None:
     shown = browse(project.page, "--dump-dom")
     for metric in project.results["metrics"].values():
-        for value in (metric["value"], *(metric["ci95"] or []), *metric["floors"].values()):
+        for value in (metric["value"], *(metric["ci95"] or []), *metric["baselines"].values()):
             assert f'<data value="{value!r}">{value:.3f}</data>' in shown
     assert shown.count("<section") == project.page.read_text(encoding="utf-8").count("<section") > 7
 

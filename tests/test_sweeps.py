@@ -56,7 +56,7 @@ def kill_when(process: subprocess.Popen[str], due: Callable[[], bool]) -> None:
 
 
 def story(folder: Path) -> list[Any]:
-    """What a study has found out: every trial that no other goes on with."""
+    """What a study has found out: every trial that no other resumes."""
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'sweeps' / 'smoke.db'}")
     trials = optuna.load_study(study_name="smoke", storage=storage).trials
     storage.remove_session()

@@ -21,7 +21,7 @@ def train(task: Task, micro_batch: int) -> None:
         batch=16,
         micro_batch=micro_batch,
         learning_rate=1e-2,
-        warmup=5,
+        warmup_steps=5,
         ema=0.9,
         validate_every=30,
         validation_batches=2,

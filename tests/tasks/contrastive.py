@@ -47,7 +47,7 @@ class Towers(nn.Module):
 class Contrastive(Task):
     """Find the other half of each pair."""
 
-    separable = False
+    per_example_loss = False
 
     def model(self) -> nn.Module:
         return Towers()
@@ -55,7 +55,7 @@ class Contrastive(Task):
     def data(self, split: str) -> Pairs:
         return Pairs()
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         left, right, scale = model(batch)
         rank = dist.get_rank() if dist.is_initialized() else 0
         target = torch.arange(len(left)) + rank * len(left)
@@ -63,13 +63,13 @@ class Contrastive(Task):
         found_left = F.cross_entropy(scale * right @ gather(left).T, target, reduction="sum")
         return Output(found_right + found_left, len(left))
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         towers = [model(batch) for batch in loader]
         left, right = (torch.cat([tower[side] for tower in towers]) for side in (0, 1))
         return {"hit": ((left @ right.T).argmax(1) == torch.arange(len(left))).float()}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return {"recall": Metric(records["hit"].mean().item(), records["hit"], higher_is_better=True)}
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        return {"recall": Metric(predictions["hit"].mean().item(), predictions["hit"], higher_is_better=True)}
 
 
 train(Contrastive(), micro_batch=16 // int(os.environ.get("WORLD_SIZE", "1")))

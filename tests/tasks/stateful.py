@@ -46,24 +46,24 @@ class Stateful(Task):
     def data(self, split: str) -> Streams:
         return Streams()
 
-    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+    def initial_state(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         return {"h": torch.zeros(slots, 8, device=device), "age": torch.zeros(slots, dtype=torch.long, device=device)}
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
-        fresh = torch.rand(len(carry["age"]), generator=context.noise) < 0.1
-        predicted, h = model(batch["x"][:, :-1], carry["h"] * ~fresh[:, None])
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
+        fresh = torch.rand(len(state["age"]), generator=context.noise) < 0.1
+        predicted, h = model(batch["x"][:, :-1], state["h"] * ~fresh[:, None])
         loss = (predicted - batch["x"][:, 1:]).square().sum()
-        return Output(loss, 8 * len(batch["x"]), {"h": h.detach(), "age": torch.where(fresh, 0, carry["age"] + 1)})
+        return Output(loss, 8 * len(batch["x"]), {"h": h.detach(), "age": torch.where(fresh, 0, state["age"] + 1)})
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         errors = []
         for batch in loader:
             predicted, _ = model(batch["x"][:, :-1], torch.zeros(len(batch["x"]), 8))
             errors.append((predicted - batch["x"][:, 1:]).square().mean(1))
         return {"error": torch.cat(errors)}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return {"error": Metric(records["error"].mean().item(), records["error"])}
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        return {"error": Metric(predictions["error"].mean().item(), predictions["error"])}
 
 
 train(Stateful(), micro_batch=8)

@@ -1,7 +1,8 @@
 """The task interface: what the engine knows of a project, which `task.py` fills in.
 
-A project's task is a subclass of `Task` with five methods: `model`, `data`, `loss`, `records` and `metrics`. Everything
-else has a default. What only some tasks can do is a protocol below: a task that has its methods has the capability.
+A project's task is a subclass of `Task` with five methods: `model`, `data`, `loss`, `predictions` and `metrics`.
+Everything else has a default. What only some tasks can do is a protocol below: a task that has its methods has the
+capability.
 """
 
 from abc import ABC, abstractmethod
@@ -64,7 +65,7 @@ class Output(NamedTuple):
     """Scalar: a *sum*, which the trainer divides by the total of `units` over micro-batches and processes."""
     units: Tensor | float
     """What it is a sum over: the number of examples or tokens, or their total weight."""
-    carry: dict[str, Tensor] = {}  # noqa: RUF012 - a NamedTuple's default is never changed
+    state: dict[str, Tensor] = {}  # noqa: RUF012 - a NamedTuple's default is never changed
     """State for the next step, detached, with the slots of the micro-batch as leading dimension."""
     logs: dict[str, Tensor] = {}  # noqa: RUF012
     """Further scalars to record, summed like the loss."""
@@ -86,7 +87,7 @@ class Task(ABC):
     """What `Output.units` counts."""
     pipeline: ClassVar[str] = ""
     """What the Hugging Face Hub calls such a task (https://huggingface.co/tasks), for the model card; "" for none."""
-    separable: ClassVar[bool] = True
+    per_example_loss: ClassVar[bool] = True
     """Whether the loss of a batch is the sum over its examples. Where it is not (contrastive losses), a step must be
     one micro-batch on each process."""
     division: Division | None = None
@@ -109,11 +110,11 @@ class Task(ABC):
         """The examples of `train`, `validation` or `test`; the last is sealed until `evaluate --final`."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         """One forward pass. Call `model(...)` itself: its other methods bypass what data-parallel training hooks."""
 
     @abstractmethod
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """What the metrics need to know of each example of a split, concatenated, on the CPU.
 
         A classifier's are `logits`, (n, classes), and `y`, (n,): what is about classes knows it by these names.
@@ -121,7 +122,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
         """The figures of merit. The first decides which checkpoint is the best."""
 
     # ---- Optional: how it is trained
@@ -134,7 +135,7 @@ class Task(ABC):
         """The factor of each parameter group's learning rate at a step."""
         return build_schedule(config)
 
-    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+    def initial_state(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         """The state before the first step of one micro-batch of `slots` examples; {} where steps share nothing."""
         return {}
 
@@ -160,7 +161,7 @@ class Task(ABC):
         """Every example of every split."""
         return samples(self.data)
 
-    def shaped(self, count: int) -> Batch:
+    def example_batch(self, count: int) -> Batch:
         """A batch like those of `count` training examples, to estimate memory with: shapes and types count alone.
 
         Say here what they are where it would take long to make the data.
@@ -169,15 +170,15 @@ class Task(ABC):
 
     # ---- Optional: what is shown beside the metrics
 
-    def floors(self, split: str) -> dict[str, float]:
+    def baselines(self, split: str) -> dict[str, float]:
         """What simple methods, fitted to the training split, reach on a split, in the first metric."""
         return {}
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure | None":
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure | None":
         """One plot of what the model does on the validation split."""
         return None
 
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """A few things that the model says, to be read by a person."""
         return ""
 
@@ -209,10 +210,10 @@ class ExpectsLoss(Protocol):
 
 
 @runtime_checkable
-class Portrays(Protocol):
+class RendersExamples(Protocol):
     """An example can be seen."""
 
-    def portray(self, index: int) -> str | np.ndarray:
+    def render_example(self, index: int) -> str | np.ndarray:
         """What a person sees of an example of the validation split, counted as by the first metric's `per_example`.
 
         A text; or an image's brightness, (H, W), or colours, (H, W, 3), from 0 to 1.
@@ -224,7 +225,7 @@ class Portrays(Protocol):
 class FindsFaults(Protocol):
     """Some faults of a trained model are known to this task alone."""
 
-    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
+    def faults(self, predictions: dict[str, Tensor]) -> list[Fault]:
         """What is wrong with a model that has these records."""
         ...
 
@@ -233,11 +234,11 @@ class FindsFaults(Protocol):
 class CutsGradient(Protocol):
     """Training cuts the gradient short on purpose."""
 
-    def graded(self) -> float:
+    def backward_fraction(self) -> float:
         """The share of `flops` that has a backward pass."""
         ...
 
-    def uncut(self, model: nn.Module) -> nn.Module:
+    def with_full_gradient(self, model: nn.Module) -> nn.Module:
         """The model with its whole gradient, which `check` compares with differences of the loss."""
         ...
 

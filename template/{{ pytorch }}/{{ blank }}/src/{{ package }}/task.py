@@ -37,22 +37,22 @@ class Classification(Task):
     def leakage(self) -> Leakage:
         return load(self.division).leakage
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         logits = model(batch["x"])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return Output(functional.cross_entropy(logits, batch["y"], reduction="sum"), len(logits))
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`logits`, (n, classes), and `y`, (n,)."""
         parts = [(model(batch["x"]).float().cpu(), batch["y"].cpu()) for batch in loader]
         logits, y = zip(*parts, strict=True)
         return {"logits": torch.cat(logits), "y": torch.cat(y)}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        right = (records["logits"].argmax(1) == records["y"]).double()
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        right = (predictions["logits"].argmax(1) == predictions["y"]).double()
         return {"accuracy": Metric(right.mean().item(), right, higher_is_better=True, share=True)}
 
-    def floors(self, split: str) -> dict[str, float]:
+    def baselines(self, split: str) -> dict[str, float]:
         """Accuracies of classical methods that were fitted to the same training images."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.neighbors import KNeighborsClassifier

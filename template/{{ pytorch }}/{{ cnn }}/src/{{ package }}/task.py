@@ -68,7 +68,7 @@ class Classification(Task):
             return torch.ones(len(y), device=y.device)
         return self.class_weights.to(y.device)[y]
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         logits = model(batch["x"])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         smoothing = self.objective.smoothing if model.training else 0.0
@@ -76,21 +76,21 @@ class Classification(Task):
         weights = self.counted(batch["y"])
         return Output((weights * nats).sum(), weights.sum())
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`logits`, (n, classes), and `y`, (n,)."""
         parts = [(model(batch["x"]).float().cpu(), batch["y"].cpu()) for batch in loader]
         logits, y = zip(*parts, strict=True)
         return {"logits": torch.cat(logits), "y": torch.cat(y)}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
         """Over all images; then the recall of each class that occurs: the share of its images that were recognised.
 
         A recall has no interval of its own: of some 36 images often all are right, and a bootstrap of those says that
         they always will be.
         """
-        guess, y = records["logits"].argmax(1), records["y"]
+        guess, y = predictions["logits"].argmax(1), predictions["y"]
         right = (guess == y).double()
-        nats = functional.cross_entropy(records["logits"].double(), y, reduction="none")
+        nats = functional.cross_entropy(predictions["logits"].double(), y, reduction="none")
         metrics = {
             "accuracy": Metric(right.mean().item(), right, higher_is_better=True, share=True),
             "cross_entropy": Metric(nats.mean().item(), nats),
@@ -101,7 +101,7 @@ class Classification(Task):
             metrics[f"recall_of_{digit}"] = Metric(recall, None, higher_is_better=True, share=True)
         return metrics
 
-    def floors(self, split: str) -> dict[str, float]:
+    def baselines(self, split: str) -> dict[str, float]:
         """Accuracies of classical methods that were fitted to the same training images."""
         from sklearn.dummy import DummyClassifier
         from sklearn.linear_model import LogisticRegression
@@ -116,12 +116,12 @@ class Classification(Task):
         x, new = train.x.reshape(len(train), -1), held_out.x.reshape(len(held_out), -1)
         return {name: method.fit(x, train.y).score(new, held_out.y) for name, method in methods.items()}
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
         """The confusion matrix."""
         from matplotlib.figure import Figure
 
         classes = self.config.classes
-        pairs = records["y"] * classes + records["logits"].argmax(1)
+        pairs = predictions["y"] * classes + predictions["logits"].argmax(1)
         counts = torch.bincount(pairs, minlength=classes**2).view(classes, classes)
         figure = Figure(figsize=(5, 5), layout="constrained")
         axes = figure.subplots()
@@ -133,7 +133,7 @@ class Classification(Task):
         return figure
 
     @torch.no_grad()
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """The ten validation images that the model finds hardest."""
         images = self.data("validation")
         device = next(model.parameters()).device
@@ -145,7 +145,7 @@ class Classification(Task):
         ]
         return "\n".join(lines)
 
-    def portray(self, index: int) -> np.ndarray:
+    def render_example(self, index: int) -> np.ndarray:
         """The image, 8 x 8."""
         image: np.ndarray = self.data("validation").x[index, 0]
         return image

@@ -16,7 +16,7 @@ from .engine.text.placing import entries, place
 from .engine.text.tokens import CACHE, Text, write
 
 
-def prepare(path: str | None, vocabulary: int, division: Division | None = None) -> Text:
+def prepare(path: str | None, vocab_size: int, division: Division | None = None) -> Text:
     """Read, split, lock and tokenize the text at `path`, or the standard library's source where it is None.
 
     Raises:
@@ -30,7 +30,7 @@ def prepare(path: str | None, vocabulary: int, division: Division | None = None)
         if not splits[split]:
             raise Problem(f"{name} leaves no text for the {split} split: add more documents")
     digest = lock(name, entries(files, placed), division)
-    folder = CACHE / f"text-{fingerprint(f'2 {digest} {vocabulary}')[:16]}"
+    folder = CACHE / f"text-{fingerprint(f'2 {digest} {vocab_size}')[:16]}"
     if not folder.exists():
-        write(folder, splits, vocabulary)
+        write(folder, splits, vocab_size)
     return Text(folder, digest, leakage)

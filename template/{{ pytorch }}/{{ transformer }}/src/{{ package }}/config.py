@@ -17,9 +17,9 @@ class DataConfig:
 class ModelConfig:
     """Sizes of the transformer."""
 
-    vocabulary: int
+    vocab_size: int
     """Entries of the tokenizer and rows of the embedding."""
-    context: int
+    context_length: int
     """Tokens that the model sees at once."""
     width: int
     """Features of the residual stream."""
@@ -29,7 +29,7 @@ class ModelConfig:
     """Query heads."""
     kv_heads: int
     """Key and value heads; each serves heads / kv_heads query heads."""
-    hidden: int
+    d_ff: int
     """Features inside the feed-forward layer."""
     dropout: float = 0.0
     """Probability of dropping a feature while training."""
@@ -41,7 +41,7 @@ class ModelConfig:
     """Recompute each block in the backward pass: less memory, about a third more time."""
 
     def __post_init__(self) -> None:
-        for name in ("context", "width", "layers", "heads", "kv_heads", "hidden"):
+        for name in ("context", "width", "layers", "heads", "kv_heads", "d_ff"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
         if not 0 <= self.dropout < 1:
@@ -50,5 +50,5 @@ class ModelConfig:
             raise Problem(f"--model.width {self.width} must be a multiple of twice --model.heads {self.heads}")
         if self.heads % self.kv_heads:
             raise Problem(f"--model.heads {self.heads} must be a multiple of --model.kv-heads {self.kv_heads}")
-        if self.vocabulary < 257:
-            raise Problem(f"--model.vocabulary {self.vocabulary} must be at least 257: 256 bytes and the end of text")
+        if self.vocab_size < 257:
+            raise Problem(f"--model.vocab-size {self.vocab_size} must be at least 257: 256 bytes and the end of text")

@@ -124,9 +124,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.width, config.hidden, bias=False)
-        self.up = nn.Linear(config.width, config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.width, bias=False)
+        self.gate = nn.Linear(config.width, config.d_ff, bias=False)
+        self.up = nn.Linear(config.width, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.width, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.down(functional.silu(self.gate(x)) * self.up(x))
@@ -163,11 +163,11 @@ class Transformer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
-        cos, sin = rotary_tables(config.context, config.width // config.heads, config.rope_base)
+        cos, sin = rotary_tables(config.context_length, config.width // config.heads, config.rope_base)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         self.initialise()
@@ -204,8 +204,8 @@ class Transformer(nn.Module):
         """
         start = cache.seen if cache else 0
         stop = start + tokens.shape[1]
-        if stop > self.config.context:
-            raise ValueError(f"{stop} tokens do not fit the context of {self.config.context}")
+        if stop > self.config.context_length:
+            raise ValueError(f"{stop} tokens do not fit the context of {self.config.context_length}")
         cos, sin = self.cos[start:stop], self.sin[start:stop]
         x_BTD = self.dropout(self.embedding(tokens))
         for block in self.blocks:

@@ -21,7 +21,7 @@ class LanguageModel:
 
         The same seed gives the same text; temperature 0 takes the likeliest token each time.
         """
-        context = self.model.config.context
+        context = self.model.config.context_length
         return generate.complete(
             self.model, self.tokenizer, prompt, context=context, tokens=tokens, temperature=temperature, seed=seed
         )

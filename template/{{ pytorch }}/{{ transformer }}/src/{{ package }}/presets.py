@@ -36,13 +36,13 @@ def smoke() -> Config:
     """Seconds: shows that everything works, learns little."""
     return Config(
         preset="smoke",
-        model=ModelConfig(vocabulary=512, context=64, width=32, layers=2, heads=2, kv_heads=1, hidden=64),
+        model=ModelConfig(vocab_size=512, context_length=64, width=32, layers=2, heads=2, kv_heads=1, d_ff=64),
         train=TrainConfig(
             steps=40,
             batch=16,
             micro_batch=16,
             learning_rate=1e-2,
-            warmup=5,
+            warmup_steps=5,
             validate_every=20,
             validation_batches=4,
             save_every=20,
@@ -54,13 +54,13 @@ def default() -> Config:
     """About two minutes on two CPU cores."""
     return Config(
         preset="default",
-        model=ModelConfig(vocabulary=4096, context=256, width=192, layers=4, heads=6, kv_heads=2, hidden=512),
+        model=ModelConfig(vocab_size=4096, context_length=256, width=192, layers=4, heads=6, kv_heads=2, d_ff=512),
         train=TrainConfig(
             steps=550,
             batch=8,
             micro_batch=8,
             learning_rate=4e-3,
-            warmup=50,
+            warmup_steps=50,
             validate_every=100,
             validation_batches=8,
             save_every=100,
@@ -73,14 +73,14 @@ def full() -> Config:
     return Config(
         preset="full",
         model=ModelConfig(
-            vocabulary=50304, context=1024, width=768, layers=12, heads=12, kv_heads=4, hidden=2304, dropout=0.1
+            vocab_size=50304, context_length=1024, width=768, layers=12, heads=12, kv_heads=4, d_ff=2304, dropout=0.1
         ),
         train=TrainConfig(
             steps=2000,
             batch=128,
             micro_batch=16,
             learning_rate=1e-3,
-            warmup=100,
+            warmup_steps=100,
             validate_every=100,
             validation_batches=16,
             save_every=200,

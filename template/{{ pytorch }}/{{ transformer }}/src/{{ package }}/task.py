@@ -16,7 +16,7 @@ from .engine.core.batch import Batch
 from .engine.splits.leakage import Leakage
 from .engine.task import Context, Metric, Output, Task
 from .engine.text import generate, metrics
-from .engine.text.baselines import cached_floors
+from .engine.text.baselines import cached_baselines
 from .engine.text.tokens import Text, TextExamples
 from .model import Cache, Transformer
 
@@ -35,16 +35,16 @@ class LanguageModeling(Task):
 
     @cached_property
     def text(self) -> Text:
-        return prepare(self.source.path, self.config.vocabulary, self.division)
+        return prepare(self.source.path, self.config.vocab_size, self.division)
 
     def model(self) -> Transformer:
         return Transformer(self.config)
 
     def data(self, split: str) -> TextExamples:
-        return self.text.examples(split, self.config.context)
+        return self.text.examples(split, self.config.context_length)
 
-    def shaped(self, count: int) -> Batch:
-        return {"tokens": torch.zeros(count, self.config.context + 1, dtype=torch.long)}
+    def example_batch(self, count: int) -> Batch:
+        return {"tokens": torch.zeros(count, self.config.context_length + 1, dtype=torch.long)}
 
     def data_hash(self) -> str:
         return self.text.sha256
@@ -52,14 +52,14 @@ class LanguageModeling(Task):
     def leakage(self) -> Leakage:
         return self.text.leakage
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return Output(
             functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum"), targets.numel()
         )
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""
         tokens, nats = [], []
         for batch in loader:
@@ -69,26 +69,26 @@ class LanguageModeling(Task):
             tokens.append(targets.cpu())
         return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return metrics.metrics(self.text, records)
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        return metrics.metrics(self.text, predictions)
 
-    def floors(self, split: str) -> dict[str, float]:
-        return cached_floors(self.text, split)
+    def baselines(self, split: str) -> dict[str, float]:
+        return cached_baselines(self.text, split)
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
-        return metrics.picture(records)
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
+        return metrics.figure(predictions)
 
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """The beginnings of two validation documents, and how the model goes on."""
         assert isinstance(model, Transformer)
-        return generate.continuations(model, self.text, self.config.context, context.noise.initial_seed())
+        return generate.continuations(model, self.text, self.config.context_length, context.noise.initial_seed())
 
-    def portray(self, index: int) -> str:
+    def render_example(self, index: int) -> str:
         return metrics.beginning(self.text, index)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
-        return math.log(self.config.vocabulary)
+        return math.log(self.config.vocab_size)
 
     def flops(self) -> float:
         """Of a forward pass over a whole context, per token.
@@ -105,16 +105,16 @@ class LanguageModeling(Task):
         """
         c = self.config
         keys_and_values = 2 * c.kv_heads * (c.width // c.heads)
-        weights = c.width * (2 * c.width + keys_and_values + 3 * c.hidden)
-        attention = c.width * (c.context + 1)
-        return 2.0 * (c.layers * (weights + attention) + c.width * c.vocabulary)
+        weights = c.width * (2 * c.width + keys_and_values + 3 * c.d_ff)
+        attention = c.width * (c.context_length + 1)
+        return 2.0 * (c.layers * (weights + attention) + c.width * c.vocab_size)
 
     def checks(self, model: nn.Module, batch: Batch) -> dict[str, str]:
         tokens = batch["tokens"][:1, :-1]
         logits = model(tokens)
         middle = tokens.shape[1] // 2
         later = tokens.clone()
-        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocabulary
+        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocab_size
         leak = float((model(later) - logits)[:, :middle].abs().max())
         assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
         cache = Cache.empty(self.config.layers)

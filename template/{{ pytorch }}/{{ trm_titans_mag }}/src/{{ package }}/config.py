@@ -15,7 +15,7 @@ from .engine.core.errors import Problem
 class ModelConfig:
     """Sizes of the model, and how it halts."""
 
-    vocabulary: int
+    vocab_size: int
     """Entries of the embedding and of the output."""
     length: int
     """Positions that the model sees at once, at most."""
@@ -25,7 +25,7 @@ class ModelConfig:
     """Blocks of the backbone, which every cycle calls again."""
     heads: int
     """Heads of the attention and of the memory."""
-    hidden: int
+    d_ff: int
     """Features inside the feed-forward layer."""
     window: int
     """How many positions the attention reaches: itself and those before it; both sides where nothing is causal."""
@@ -63,7 +63,7 @@ class ModelConfig:
     """Compute the backbone again in the backward pass: less memory, about a third more time."""
 
     def __post_init__(self) -> None:
-        counts = ("vocabulary", "length", "width", "layers", "heads", "hidden", "window", "expansion", "chunk", "conv")
+        counts = ("vocab_size", "length", "width", "layers", "heads", "d_ff", "window", "expansion", "chunk", "conv")
         for name in (*counts, "cycles", "supervision"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name} {getattr(self, name)} must be at least 1")

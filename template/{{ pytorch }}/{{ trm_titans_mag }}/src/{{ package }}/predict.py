@@ -93,8 +93,8 @@ class Recaller:
             ids = [int(word) for word in asked.split()]
         except ValueError:
             ids = []
-        if not 0 < len(ids) <= config.length or not all(0 <= token < config.vocabulary for token in ids):
-            raise Problem(f"give 1 to {config.length} numbers below {config.vocabulary}: keys and values, then a key")
+        if not 0 < len(ids) <= config.length or not all(0 <= token < config.vocab_size for token in ids):
+            raise Problem(f"give 1 to {config.length} numbers below {config.vocab_size}: keys and values, then a key")
         device = next(self.model.parameters()).device
         return str(self.model(torch.tensor([ids], device=device)).logits[0, -1].argmax().item())
 

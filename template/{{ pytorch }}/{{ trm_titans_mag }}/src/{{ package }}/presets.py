@@ -34,7 +34,7 @@ class Config:
         data, model = self.data, self.model
         if isinstance(data, Sudoku):
             blank_and_digits = f"{data.side + 1}: digits and blank"
-            require("vocabulary", model.vocabulary, model.vocabulary == data.side + 1, blank_and_digits)
+            require("vocab_size", model.vocab_size, model.vocab_size == data.side + 1, blank_and_digits)
             require("length", model.length, model.length == data.side**2, f"{data.side**2}, the cells of a board")
             require("causal", model.causal, not model.causal, "off: every cell sees the whole board")
             return
@@ -43,7 +43,7 @@ class Config:
         require("supervision", model.supervision, model.supervision == 1, "1")
         if isinstance(data, Language):
             least = "at least 257: 256 bytes and the end of text"
-            require("vocabulary", model.vocabulary, model.vocabulary >= 257, least)
+            require("vocab_size", model.vocab_size, model.vocab_size >= 257, least)
 
     def task(self) -> "Solving | Recalling | LanguageModeling":
         if isinstance(self.data, Sudoku):
@@ -65,12 +65,12 @@ def smoke() -> Config:
         preset="smoke",
         data=Sudoku(side=4, count=400, clues=(8, 10)),
         model=ModelConfig(
-            vocabulary=5,
+            vocab_size=5,
             length=16,
             width=32,
             layers=1,
             heads=2,
-            hidden=64,
+            d_ff=64,
             window=16,
             persistent=2,
             chunk=18,
@@ -84,7 +84,7 @@ def smoke() -> Config:
             batch=16,
             micro_batch=16,
             learning_rate=1e-2,
-            warmup=5,
+            warmup_steps=5,
             ema=0.9,
             validate_every=20,
             validation_batches=2,
@@ -100,12 +100,12 @@ def default() -> Config:
         preset="default",
         data=Sudoku(side=4, count=2200, clues=(4, 5, 6, 7, 8)),
         model=ModelConfig(
-            vocabulary=5,
+            vocab_size=5,
             length=16,
             width=64,
             layers=1,
             heads=4,
-            hidden=128,
+            d_ff=128,
             window=16,
             persistent=2,
             chunk=18,
@@ -119,7 +119,7 @@ def default() -> Config:
             batch=64,
             micro_batch=64,
             learning_rate=2e-3,
-            warmup=100,
+            warmup_steps=100,
             ema=0.99,
             validate_every=300,
             validation_batches=4,
@@ -135,11 +135,11 @@ def full() -> Config:
         preset="full",
         data=Sudoku(side=9, count=20_000, clues=(17, 26, 30, 34)),
         model=ModelConfig(
-            vocabulary=10,
+            vocab_size=10,
             length=81,
             width=1024,
             heads=16,
-            hidden=1600,
+            d_ff=1600,
             window=81,
             supervision=16,
             activation_checkpointing=True,
@@ -149,8 +149,8 @@ def full() -> Config:
             batch=128,
             micro_batch=128,
             learning_rate=1e-4,
-            warmup=2000,
-            final_learning_rate=1.0,
+            warmup_steps=2000,
+            min_lr_ratio=1.0,
             weight_decay=1.0,
             ema=0.999,
             validate_every=1000,
@@ -166,12 +166,12 @@ def recall() -> Config:
         preset="recall",
         data=Recall(pairs=4, gap=8, count=20_000),
         model=ModelConfig(
-            vocabulary=32,
+            vocab_size=32,
             length=32,
             width=64,
             layers=2,
             heads=2,
-            hidden=128,
+            d_ff=128,
             window=4,
             persistent=2,
             chunk=8,
@@ -186,7 +186,7 @@ def recall() -> Config:
             batch=32,
             micro_batch=32,
             learning_rate=3e-3,
-            warmup=50,
+            warmup_steps=50,
             validate_every=300,
             validation_batches=8,
             save_every=300,
@@ -201,11 +201,11 @@ def language() -> Config:
         preset="language",
         data=Language(),
         model=ModelConfig(
-            vocabulary=4096,
+            vocab_size=4096,
             length=256,
             width=192,
             heads=6,
-            hidden=200,
+            d_ff=200,
             window=64,
             causal=True,
             cycles=1,
@@ -218,7 +218,7 @@ def language() -> Config:
             batch=8,
             micro_batch=8,
             learning_rate=4e-3,
-            warmup=50,
+            warmup_steps=50,
             validate_every=100,
             validation_batches=8,
             save_every=100,

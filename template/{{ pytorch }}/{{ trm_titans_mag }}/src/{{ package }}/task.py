@@ -32,7 +32,7 @@ class Recursive(Task):
         """No decay for vectors, for what the memory starts from, and for persistent tokens."""
         return build_optimizers(model, config, decayed)
 
-    def uncut(self, model: nn.Module) -> nn.Module:
+    def with_full_gradient(self, model: nn.Module) -> nn.Module:
         """A gradient through all cycles, where training has one through the last."""
         for module in model.modules():
             if isinstance(module, Recursion):
@@ -42,12 +42,12 @@ class Recursive(Task):
     def position_flops(self) -> float:
         """Of a supervision step, for each position: T (n + 1) calls of the backbone, and 2 D V for the logits."""
         c = self.config
-        return c.cycles * (c.inner + 1) * flops(c) + 2.0 * c.width * c.vocabulary
+        return c.cycles * (c.inner + 1) * flops(c) + 2.0 * c.width * c.vocab_size
 
-    def graded(self) -> float:
+    def backward_fraction(self) -> float:
         """The last cycle of T, and the logits."""
         c = self.config
-        return ((c.inner + 1) * flops(c) + 2.0 * c.width * c.vocabulary) / self.position_flops()
+        return ((c.inner + 1) * flops(c) + 2.0 * c.width * c.vocab_size) / self.position_flops()
 
 
 def stablemax_cross_entropy(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Float[Tensor, "*B"]:

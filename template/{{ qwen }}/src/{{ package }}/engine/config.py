@@ -81,11 +81,11 @@ class TrainConfig:
     """Put several trajectories into one row; they do not see each other."""
     learning_rate: float = 1e-4
     """Peak learning rate of AdamW."""
-    warmup: float = 0.05
+    warmup_ratio: float = 0.05
     """Share of the steps over which it rises from zero; it falls to zero along a cosine afterwards."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
-    clip: float = 1.0
+    grad_clip: float = 1.0
     """Largest norm of the whole gradient."""
     activation_checkpointing: bool = True
     """Compute activations a second time in the backward pass instead of keeping them."""
@@ -106,8 +106,8 @@ class TrainConfig:
         for name in ("steps", "episodes", "learning_rate", "weight_decay"):
             require(f"train.{name}", getattr(self, name), 0 <= getattr(self, name) < math.inf, "0 or a number above it")
         require("train.epochs", self.epochs, 0 < self.epochs < math.inf, "a number above 0")
-        require("train.warmup", self.warmup, 0 <= self.warmup < 1, "a share: at least 0 and below 1")
-        require("train.clip", self.clip, self.clip > 0, "above 0")
+        require("train.warmup_ratio", self.warmup_ratio, 0 <= self.warmup_ratio < 1, "a share: at least 0 and below 1")
+        require("train.grad_clip", self.grad_clip, self.grad_clip > 0, "above 0")
         multiple = self.batch % self.micro_batch == 0
         require("train.batch", self.batch, multiple, f"a multiple of the micro-batch, {self.micro_batch}")
 

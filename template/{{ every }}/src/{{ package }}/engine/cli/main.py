@@ -31,7 +31,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; an error that a person can mend becomes one line and a non-zero exit code."""
+    """Run one command; an error that a person can fix becomes one line and a non-zero exit code."""
     # Read when PyTorch is loaded: its threads then wait for each other awake for some microseconds, and after that
     # asleep. Always asleep, small operations took 2.7 times as long on an idle machine; always awake, a training was
     # slowed down seven times by two others beside it.

@@ -2,7 +2,7 @@
 
 
 class Problem(Exception):
-    """Something that the person at the keyboard can mend; the message says what is wrong and what to do."""
+    """Something that the person at the keyboard can fix; the message says what is wrong and what to do."""
 
 
 class Diverged(Problem):
@@ -13,5 +13,5 @@ class Interrupted(Exception):
     """The run was asked to stop by a signal, and saved itself first."""
 
     def __init__(self, number: int, step: int) -> None:
-        super().__init__(f"stopped at step {step} and saved: go on with train --resume")
+        super().__init__(f"stopped at step {step} and saved: resume it with train --resume")
         self.exit_code = 128 + number

@@ -11,14 +11,14 @@ from matplotlib.ticker import MaxNLocator
 from ..statistics.metrics import Result
 
 INK, MUTED, LINE, SURFACE = "#1b1d22", "#5b616c", "#dddfe3", "#ffffff"
-ACCENT, FLOOR, BAD = "#1d5fc4", "#8f4a00", "#b3261e"
+ACCENT, BASELINE, BAD = "#1d5fc4", "#8f4a00", "#b3261e"
 """The colours of a light page."""
 GAP = 0.075
-"""Between two names of floors, as a share of the plot's height."""
+"""Between two names of baselines, as a share of the plot's height."""
 
 
 def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
-    """Training loss, and the first metric on the validation split beside its floors."""
+    """Training loss, and the first metric on the validation split beside its baselines."""
     name, result = next(iter(results.items()))
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -32,7 +32,7 @@ def curves(history: list[dict[str, Any]], results: dict[str, Result]) -> Figure:
 
 
 def draw(axes: Axes, history: list[dict[str, Any]], key: str, result: Result | None = None) -> None:
-    """A recorded value over the steps; with a result, that of the whole split at the end, and the floors near it."""
+    """A recorded value over the steps; with a result, that of the whole split at the end, and the baselines near it."""
     points = recorded(history, key)
     label = "validation, while training" if result else None
     axes.plot(*zip(*points, strict=True) if points else ((), ()), color=ACCENT, linewidth=1.75, label=label)
@@ -46,7 +46,7 @@ def draw(axes: Axes, history: list[dict[str, Any]], key: str, result: Result | N
         axes.errorbar(
             [history[-1]["step"]], [result.value], error, color=INK, fmt="o", capsize=3, zorder=3, label=label
         )
-        draw_floors(axes, result.floors, [low, high, *(value for _, value in points)])
+        draw_baselines(axes, result.baselines, [low, high, *(value for _, value in points)])
 
 
 def recorded(history: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:
@@ -54,28 +54,36 @@ def recorded(history: list[dict[str, Any]], key: str) -> list[tuple[int, float]]
     return [(line["step"], line[key]) for line in history if key in line and math.isfinite(line[key])]
 
 
-def draw_floors(axes: Axes, floors: dict[str, float], values: list[float]) -> None:
-    """A dashed line for each floor that lies no farther off than the values do from each other.
+def draw_baselines(axes: Axes, baselines: dict[str, float], values: list[float]) -> None:
+    """A dashed line for each baseline that lies no farther off than the values do from each other.
 
     The others would flatten the curve: they stand below it.
     """
     reach = max(values) - min(values)
-    ordered = sorted((floor for floor in floors.items() if math.isfinite(floor[1])), key=lambda floor: floor[1])
-    near = [floor for floor in ordered if min(values) - reach <= floor[1] <= max(values) + reach]
+    ordered = sorted(
+        (baseline for baseline in baselines.items() if math.isfinite(baseline[1])), key=lambda baseline: baseline[1]
+    )
+    near = [baseline for baseline in ordered if min(values) - reach <= baseline[1] <= max(values) + reach]
     for _, value in near:
-        axes.axhline(value, color=FLOOR, linewidth=1, linestyle="--", zorder=1)
+        axes.axhline(value, color=BASELINE, linewidth=1, linestyle="--", zorder=1)
     low, high = axes.get_ylim()
     if near:
         high += 1.2 * GAP * (high - low)  # room for the name of the highest
         axes.set_ylim(low, high)
-    # At the left, since curves near the floors at the right.
-    for (floor, _), height in zip(near, apart([(value - low) / (high - low) for _, value in near]), strict=True):
+    # At the left, since curves near the baselines at the right.
+    for (baseline, _), height in zip(near, apart([(value - low) / (high - low) for _, value in near]), strict=True):
         axes.text(
-            0.01, height, f"{floor} {floors[floor]:.3f}", transform=axes.transAxes, color=FLOOR, fontsize="small",
-            parse_math=False, in_layout=False,
+            0.01,
+            height,
+            f"{baseline} {baselines[baseline]:.3f}",
+            transform=axes.transAxes,
+            color=BASELINE,
+            fontsize="small",
+            parse_math=False,
+            in_layout=False,
             bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
-    far = ", ".join(f"{floor} {value:.3f}" for floor, value in ordered if (floor, value) not in near)
+    far = ", ".join(f"{baseline} {value:.3f}" for baseline, value in ordered if (baseline, value) not in near)
     if far:
         axes.set_xlabel(fill(f"step (farther off: {far})", 64), fontsize="small", parse_math=False)
 

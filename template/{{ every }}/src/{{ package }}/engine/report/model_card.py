@@ -134,7 +134,7 @@ def training(evaluation: "Evaluation", results: dict[str, Any]) -> str:
 
 
 def metrics(results: dict[str, Any]) -> list[str]:
-    """Every metric beside its floors, and how far it can be believed."""
+    """Every metric beside its baselines, and how far it can be believed."""
     lines = [
         "## Evaluation on the validation split",
         "",
@@ -145,7 +145,7 @@ def metrics(results: dict[str, Any]) -> list[str]:
         ci95 = " to ".join(map(shown, metric["ci95"] or ()))
         better = "higher" if metric["higher_is_better"] else "lower"
         lines.append(f"| {name} | {shown(metric['value'])} | {ci95} | {metric['n'] or ''} | {better} |")
-        lines += [f"| floor: {floor} | {shown(value)} | | | |" for floor, value in metric["floors"].items()]
+        lines += [f"| baseline: {baseline} | {shown(value)} | | | |" for baseline, value in metric["baselines"].items()]
     return [
         *lines,
         "",

@@ -63,10 +63,10 @@ def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict
     results: dict[str, Any] = finite(measured)
     write_atomically(folder / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
     save_figure(curves(history, evaluation.results), folder / "curves.png")
-    for name, figure in evaluation.pictures().items():
+    for name, figure in evaluation.figures().items():
         save_figure(figure, folder / f"{name}.png")
-    if evaluation.examples:
-        write_atomically(folder / "examples.txt", evaluation.examples + "\n")
+    if evaluation.samples:
+        write_atomically(folder / "samples.txt", evaluation.samples + "\n")
     for writer in WRITERS:
         writer(evaluation, results)
     return results

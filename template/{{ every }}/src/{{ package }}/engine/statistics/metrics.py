@@ -1,4 +1,4 @@
-"""Metrics, their confidence intervals, and the floors that give them meaning."""
+"""Metrics, their confidence intervals, and the baselines that give them meaning."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -49,21 +49,23 @@ class Result:
     n: int | None
     """How many examples, or groups of them, the interval rests on."""
     higher_is_better: bool
-    floors: dict[str, float]
+    baselines: dict[str, float]
     share: bool = False
     """Whether it lies from 0 to 1."""
 
-    def beats(self, floor: float) -> bool:
-        """Whether the value is on the better side of a floor."""
-        return self.value > floor if self.higher_is_better else self.value < floor
+    def beats(self, baseline: float) -> bool:
+        """Whether the value is on the better side of a baseline."""
+        return self.value > baseline if self.higher_is_better else self.value < baseline
 
-    def leaves_open(self, floor: float) -> bool:
-        """Whether the floor lies inside the interval: other examples might have told otherwise."""
-        return self.ci95 is not None and self.ci95[0] <= floor <= self.ci95[1]
+    def leaves_open(self, baseline: float) -> bool:
+        """Whether the baseline lies inside the interval: other examples might have told otherwise."""
+        return self.ci95 is not None and self.ci95[0] <= baseline <= self.ci95[1]
 
-    def outcome(self, floor: float) -> str:
-        """How the value stands to a floor, in words."""
-        return ("beaten" if self.beats(floor) else "not beaten") + self.leaves_open(floor) * ", inside the interval"
+    def outcome(self, baseline: float) -> str:
+        """How the value stands to a baseline, in words."""
+        return ("beaten" if self.beats(baseline) else "not beaten") + self.leaves_open(
+            baseline
+        ) * ", inside the interval"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it, which knows no number that is not finite: None stands for it."""
@@ -73,8 +75,8 @@ class Result:
     def of(cls, values: dict[str, Any]) -> "Result":
         """What `as_dict` gave, also after JSON."""
         ci95 = tuple(map(number, values["ci95"])) if values["ci95"] else None
-        floors = {floor: number(value) for floor, value in values["floors"].items()}
-        return cls(**values | {"value": number(values["value"]), "ci95": ci95, "floors": floors})
+        baselines = {baseline: number(value) for baseline, value in values["baselines"].items()}
+        return cls(**values | {"value": number(values["value"]), "ci95": ci95, "baselines": baselines})
 
 
 def number(value: float | None) -> float:
@@ -133,13 +135,13 @@ def t_interval(values: Sequence[float], limits: Limits = ANYWHERE, dependence: f
     return max(mean - margin, limits[0]), min(mean + margin, limits[1])
 
 
-def summarise(metrics: dict[str, Metric], floors: dict[str, float]) -> dict[str, Result]:
-    """Results of the metrics; the floors belong to the first."""
+def summarise(metrics: dict[str, Metric], baselines: dict[str, float]) -> dict[str, Result]:
+    """Results of the metrics; the baselines belong to the first."""
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
         ci95, n = certainty(metric)
-        its_floors = {} if results else floors
-        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_floors, metric.share)
+        its_baselines = {} if results else baselines
+        results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_baselines, metric.share)
     return results
 
 
@@ -152,24 +154,24 @@ def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
 
 
 def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
-    """Rows of name, value and remark for a terminal or a page: each metric, then its floors from weak to strong."""
+    """Rows of name, value and remark for a terminal or a page: each metric, then its baselines from weak to strong."""
     rows = []
     for name, result in results.items():
         remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
         if result.ci95:
             remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
-        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *floor_rows(result)]
+        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *baseline_rows(result)]
     return rows
 
 
-def floor_rows(result: Result) -> list[tuple[str, str, str]]:
-    """The floors of a metric, from weak to strong, and how it stands to them."""
-    ordered = sorted(result.floors.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-    return [(f"  {floor}", f"{at:.3f}", result.outcome(at)) for floor, at in ordered]
+def baseline_rows(result: Result) -> list[tuple[str, str, str]]:
+    """The baselines of a metric, from weak to strong, and how it stands to them."""
+    ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
+    return [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
 
 
 def show(results: dict[str, Result]) -> None:
-    """Print metrics beside their floors."""
+    """Print metrics beside their baselines."""
     show_rows(table(results))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Measure a finished run on the validation split, beside its floors."""
+    """Measure a finished run on the validation split, beside its baselines."""
 
     run: Positional[str | None] = None
     """The run folder; the latest where none is named."""
@@ -53,18 +53,18 @@ def evaluate_finally(run: Path, config: Config, world: "World", again: bool) -> 
     from ..statistics.metrics import Result, show
 
     evaluation = Evaluation(run, config, config.task(), seal.SEALED, world)
-    if not world.first:
-        if world.share(None):
+    if not world.is_main:
+        if world.broadcast(None):
             with seal.opened():
                 evaluation.measured  # noqa: B018 - this process's part
         return
 
     def measure() -> dict[str, Result]:
-        world.share(True)
+        world.broadcast(True)
         return evaluation.results
 
     entry, new = results.evaluate_finally(run, measure, again)
     if not new:
-        world.share(False)
+        world.broadcast(False)
     print(f"{entry['run']} on the test split, {'now' if new else 'as it was'} recorded at {entry['time']}\n")
     show({name: Result.of(values) for name, values in entry["results"].items()})

@@ -63,7 +63,7 @@ class Train:
         from ..training.parallel import world
 
         with world(self.config.train.device) as processes:
-            if processes.share(self.run) != self.run:
+            if processes.broadcast(self.run) != self.run:
                 raise Problem("another run has begun in the meantime: name the one to resume with --run")
             begun = seeds.of(find(self.run)) if self.resume else None
             if begun is None and self.seeds == 1:
@@ -77,10 +77,10 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
     from ..statistics.metrics import show_rows
 
     for seed in series.seeds:
-        run, finished = world.share(series.member(seed) if world.first else None)
+        run, finished = world.broadcast(series.member(seed) if world.is_main else None)
         if finished:
             continue
-        if world.first:
+        if world.is_main:
             print(f"\nseed {seed} of {series.seeds.start} to {series.seeds.stop - 1}", file=sys.stderr)
         config = replace(command.config, seed=seed)
         resumed = run is not None
@@ -88,7 +88,7 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
         train(replace(one, init=None, name=None, tags=()) if resumed else one, world, series)
         # A model lies in reference cycles, and the next one needs its memory.
         gc.collect()
-    if world.first:
+    if world.is_main:
         file, spreads = series.write()
         print(f"\n{len(series.seeds)} trainings, seeds {series.seeds.start} to {series.seeds.stop - 1}:\n")
         show_rows(row for name, spread in spreads.items() for row in spread.rows(name))
@@ -111,8 +111,8 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
         labels = {name: load_environment(parts.run).get(name) for name in ("name", "tags")}
         build_trainer(*parts).fit(asdict(config) | labels, command.from_step)
         world.barrier()
-        if world.first:
-            print("measuring the whole validation split and its floors", file=sys.stderr)
+        if world.is_main:
+            print("measuring the whole validation split and its baselines", file=sys.stderr)
         evaluate(parts.run, config, task, world)
 
 
@@ -125,7 +125,7 @@ def evaluate(run: Path, config: Config, task: "Task", world: "World") -> None:
     if not evaluation.measured.metrics:
         return  # the first process has them
     report(evaluation)
-    if evaluation.examples:
-        print(f"\n{evaluation.examples}\n")
+    if evaluation.samples:
+        print(f"\n{evaluation.samples}\n")
     show(evaluation.results)
     print(f"\nrun: {run}\nreport: {run / 'report'}")

@@ -18,7 +18,7 @@ from ..task import Config, Context, Task
 from ..training.checkpoint import load_weights, weights_of
 from ..training.device import Device, choose_for_use
 from ..training.process_group import Processes
-from ..training.seeding import generator, key
+from ..training.seeding import derive_seed, generator
 from ..training.validation import Measured, measure
 
 ALONE = Processes()
@@ -73,9 +73,9 @@ class Evaluation:
         )
 
     @cached_property
-    def records(self) -> dict[str, Tensor]:
+    def predictions(self) -> dict[str, Tensor]:
         """What the task noted of each example."""
-        return self.measured.records
+        return self.measured.predictions
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -84,8 +84,8 @@ class Evaluation:
 
     @cached_property
     def results(self) -> dict[str, Result]:
-        """The metrics with their intervals, the first beside its floors."""
-        return summarise(self.metrics, self.task.floors(self.split))
+        """The metrics with their intervals, the first beside its baselines."""
+        return summarise(self.metrics, self.task.baselines(self.split))
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -93,14 +93,14 @@ class Evaluation:
         return read(self.run / "metrics.jsonl")
 
     @cached_property
-    def examples(self) -> str:
+    def samples(self) -> str:
         """What the model says, the same at each call."""
-        seed = key(self.config.seed, "examples")
-        return self.task.examples(self.model, Context(0, generator(self.device.torch_device, seed)))
+        seed = derive_seed(self.config.seed, "examples")
+        return self.task.samples(self.model, Context(0, generator(self.device.torch_device, seed)))
 
-    def pictures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Figure]:
         """The report's plots of the split, by name."""
-        figure = self.task.picture(self.records)
+        figure = self.task.figure(self.predictions)
         return {"validation": figure} if figure else {}
 
     def leakage(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from ..core import runs
 from ..core.errors import Problem
 from ..core.files import write_atomically
-from ..statistics.metrics import ANYWHERE, SHARE, Result, floor_rows, t_interval
+from ..statistics.metrics import ANYWHERE, SHARE, Result, baseline_rows, t_interval
 from ..task import Config
 
 RESULTS = Path("report", "results.json")
@@ -30,14 +30,14 @@ class Spread(NamedTuple):
     ci95: tuple[float, float]
     """95 % interval of the mean: of Student's t, as so few values drawn again would give one that is too narrow."""
     higher_is_better: bool
-    floors: dict[str, float]
+    baselines: dict[str, float]
 
     def rows(self, name: str) -> list[tuple[str, str, str]]:
-        """The mean and its floors, for a terminal."""
+        """The mean and its baselines, for a terminal."""
         low, high = self.ci95
         remark = f"sd {self.sd:.4f}, 95 % interval {low:.3f} to {high:.3f} over {len(self.values)} seeds"
-        result = Result(self.mean, self.ci95, len(self.values), self.higher_is_better, self.floors)
-        return [(name.replace("_", " "), f"{self.mean:.3f}", remark), *floor_rows(result)]
+        result = Result(self.mean, self.ci95, len(self.values), self.higher_is_better, self.baselines)
+        return [(name.replace("_", " "), f"{self.mean:.3f}", remark), *baseline_rows(result)]
 
 
 @dataclass(frozen=True)
@@ -102,5 +102,5 @@ def spread(results: list[dict[str, Any]]) -> dict[str, Spread]:
         values = [result[name]["value"] for result in results]
         sd = float(np.std(values, ddof=1))
         ci95 = t_interval(values, SHARE if first.get("share") else ANYWHERE)
-        found[name] = Spread(values, float(np.mean(values)), sd, ci95, first["higher_is_better"], first["floors"])
+        found[name] = Spread(values, float(np.mean(values)), sd, ci95, first["higher_is_better"], first["baselines"])
     return found

@@ -25,10 +25,10 @@ def build_schedule(config: "TrainConfig") -> Schedule:
     shape = SHAPES[config.schedule]
 
     def factor(step: int) -> float:
-        if step < config.warmup:
-            return (step + 1) / config.warmup
-        done = (step - config.warmup) / max(config.steps - config.warmup, 1)
-        low = config.final_learning_rate
+        if step < config.warmup_steps:
+            return (step + 1) / config.warmup_steps
+        done = (step - config.warmup_steps) / max(config.steps - config.warmup_steps, 1)
+        low = config.min_lr_ratio
         return low + (1 - low) * shape(done)
 
     return factor

@@ -23,7 +23,7 @@ class Figures:
     device: str
     bf16: bool
     compiled: bool
-    workers: int
+    num_workers: int
     micro_batch: int
     data_share: float
     busy: float | None
@@ -70,12 +70,12 @@ def waits_for_data(figures: Figures) -> Verdict | None:
     """The loader."""
     if figures.data_share <= DATA:
         return None
-    more = max(2, 2 * figures.workers)
+    more = max(2, 2 * figures.num_workers)
     return Verdict(
         "data loading",
-        f"a training step waits {figures.data_share:.0%} of its time for data, with {figures.workers} workers",
+        f"a training step waits {figures.data_share:.0%} of its time for data, with {figures.num_workers} workers",
         [
-            f"--train.workers {more}",
+            f"--train.num-workers {more}",
             "make `batch` in data.py do less for each example, or once for all",
         ],
     )

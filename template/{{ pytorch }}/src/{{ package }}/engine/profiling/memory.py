@@ -29,18 +29,18 @@ def step_bytes(config: Config, *, bf16: bool) -> int:
     task, device = config.task(), torch.device("cpu")
     with torch.device("meta"):
         model = task.model().train()
-    shapes = task.shaped(config.train.micro_batch)
+    shapes = task.example_batch(config.train.micro_batch)
     precision = torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
     with FakeTensorMode(), Tracker() as tracker, WithoutScores(), precision:
         allocate(model)
         found = task.optimizer(model, config.train)
         batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
-        carry = task.start(config.train.micro_batch, device)
+        state = task.initial_state(config.train.micro_batch, device)
         optimizers = found if isinstance(found, list) else [found]
         for parameter in model.parameters():  # the state of an optimizer comes with its first step
             parameter.grad = torch.empty_like(parameter)
         step(optimizers, model)
-        task.loss(model, batch, carry, Context(0, generator(device, 0))).loss.backward()
+        task.loss(model, batch, state, Context(0, generator(device, 0))).loss.backward()
         step(optimizers, model)
     return tracker.peak
 

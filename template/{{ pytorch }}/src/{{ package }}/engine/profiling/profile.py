@@ -139,7 +139,7 @@ def conclude(
         device=device.type,
         bf16=device.bf16,
         compiled=is_compiled,
-        workers=config.train.workers,
+        num_workers=config.train.num_workers,
         micro_batch=micro_batch,
         data_share=used.data_share,
         busy=trace.kernel_ms(events) / used.timing.p50_ms if cuda else None,

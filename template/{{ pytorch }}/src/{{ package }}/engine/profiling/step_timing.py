@@ -108,7 +108,7 @@ class Probe:
         learner = self.learner
         config, examples = learner.config, learner.task.data("train")
         numbered = TrainingBatches(examples, learner.seed, config.batch, config.micro_batch)
-        source = numbered.loader(range(ENDLESS), 0, 1, config.workers, learner.device.type == "cuda")
+        source = numbered.loader(range(ENDLESS), 0, 1, config.num_workers, learner.device.type == "cuda")
         while True:
             started = time.perf_counter()
             batch = next(source)
@@ -141,8 +141,8 @@ def forward(probe: Probe, examples: int) -> Timing:
 @torch.no_grad()
 def units(learner: Learner, batch: Batch) -> float:
     """How many units a batch holds."""
-    carry = learner.task.start(len(next(iter(batch.values()))), learner.device.torch_device)
-    return float(learner.task.loss(learner.model, batch, carry, Context(0, learner.noise)).units)
+    state = learner.task.initial_state(len(next(iter(batch.values()))), learner.device.torch_device)
+    return float(learner.task.loss(learner.model, batch, state, Context(0, learner.noise)).units)
 
 
 def training(probe: Probe, network: Any) -> Training:
@@ -198,7 +198,7 @@ def arithmetic(probe: Probe, forward: Timing, training: Timing) -> Arithmetic:
     stated, peak = task.flops(), matmul_peak(probe.learner.device)
     flops = counted_flops(probe) if stated is None else stated
     source = "counted by PyTorch" if stated is None else "the task's formula"
-    share, factor = flops / peak, 1 + 2 * (task.graded() if isinstance(task, CutsGradient) else 1.0)
+    share, factor = flops / peak, 1 + 2 * (task.backward_fraction() if isinstance(task, CutsGradient) else 1.0)
     reached = (share * forward.units_per_second, factor * share * training.units_per_second)
     return Arithmetic(flops, source, peak, *reached, factor)
 
@@ -208,9 +208,9 @@ def counted_flops(probe: Probe) -> float:
     """What PyTorch counts in the forward pass of one example: matrix products, convolutions and attention."""
     learner = probe.learner
     batch = take(learner.task, 1, learner.device)
-    carry = learner.task.start(1, learner.device.torch_device)
+    state = learner.task.initial_state(1, learner.device.torch_device)
     with FlopCounterMode(display=False) as counter:
-        output = learner.task.loss(learner.model, batch, carry, Context(0, learner.noise))
+        output = learner.task.loss(learner.model, batch, state, Context(0, learner.noise))
     return counter.get_total_flops() / float(output.units)
 
 

@@ -89,7 +89,7 @@ class Index:
         self._remove(temporary)
         try:
             with saving(f"the checkpoint of step {step} in {self.folder}", go_on):
-                if self.world.first:
+                if self.world.is_main:
                     temporary.mkdir(parents=True)
                 yield temporary
         finally:
@@ -99,7 +99,7 @@ class Index:
         """Give a written checkpoint its name and put it into the index; forget those that are no longer needed."""
         name = temporary.stem
         index = self._with(name, files, best)
-        if self.world.first:
+        if self.world.is_main:
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
             shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -124,7 +124,7 @@ class Index:
         kept = {name: entry for name, entry in self.index["checkpoints"].items() if step_of(name) <= step}
         best = self.best if self.best in kept else None
         self.index = self.index | {"best": best, "checkpoints": kept}
-        if self.world.first:
+        if self.world.is_main:
             write_atomically(self.folder / "index.json", json.dumps(self.index, indent=1) + "\n")
         self.world.barrier()
 
@@ -180,7 +180,7 @@ class Index:
         return index
 
     def _remove(self, folder: Path) -> None:
-        if self.world.first:
+        if self.world.is_main:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -218,12 +218,12 @@ def weights_of(run: Path) -> Path:
         Problem: it has not finished.
     """
     if not (run / MODEL).exists():
-        raise Problem(f"{run} has not finished training: go on with train --resume")
+        raise Problem(f"{run} has not finished training: resume it with train --resume")
     return run / MODEL
 
 
 def save_weights(model: nn.Module, file: Path) -> None:
-    """Write a model's weights as safetensors, whole or not at all; tensors that share memory are written once."""
+    """Write a model's weights as safetensors, atomically; tensors that share memory are written once."""
     temporary = file.with_name(f"{file.name}.tmp")
     try:
         save_model(model, str(temporary))

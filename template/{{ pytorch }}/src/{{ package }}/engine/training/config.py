@@ -26,15 +26,15 @@ class TrainConfig:
     """Peak learning rate."""
     schedule: Literal["cosine", "wsd", "constant"] = "cosine"
     """What follows the warm-up: a cosine; stable, then a decay over the last fifth of the steps; or no change."""
-    warmup: int
+    warmup_steps: int
     """Steps over which the learning rate rises from zero."""
-    final_learning_rate: float = 0.05
+    min_lr_ratio: float = 0.05
     """Where the schedule ends, as a fraction of the peak."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay of its two moments."""
     weight_decay: float = 0.1
     """AdamW's decoupled weight decay, on the parameters that the task does not exempt."""
-    clip: float = 1.0
+    grad_clip: float = 1.0
     """Largest norm of the whole gradient."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, which is then what is evaluated; 0 is off."""
@@ -50,7 +50,7 @@ class TrainConfig:
     """Stop after this many validations without a new best; 0 never stops early."""
     log_every: int = 10
     """Steps between two records of the training loss."""
-    workers: int = 0
+    num_workers: int = 0
     """Processes that prepare batches; any number gives the same batches."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train; auto takes CUDA, then Apple's MPS, then the CPU."""
@@ -64,19 +64,19 @@ class TrainConfig:
         for name in counts:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         numbers = (
-            "warmup",
+            "warmup_steps",
             "patience",
-            "workers",
+            "num_workers",
             "keep_every",
             "learning_rate",
-            "final_learning_rate",
+            "min_lr_ratio",
             "weight_decay",
         )
         for name in numbers:
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or a number above it")
         whole = self.keep_every % self.save_every == 0 or self.keep_every % self.validate_every == 0
         self._require("keep_every", whole, f"a multiple of --train.save-every, {self.save_every}")
-        self._require("clip", self.clip > 0, "above 0 (inf does not clip)")
+        self._require("grad_clip", self.grad_clip > 0, "above 0 (inf does not clip)")
         self._require("ema", 0 <= self.ema < 1, "at least 0 and below 1")
         self._require("betas", all(0 <= beta < 1 for beta in self.betas), "at least 0 and below 1")
         self._require("batch", self.batch % self.micro_batch == 0, f"a multiple of the micro-batch, {self.micro_batch}")

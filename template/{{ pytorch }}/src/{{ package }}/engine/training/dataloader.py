@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..core.batch import Batch, Examples
-from .seeding import key
+from .seeding import derive_seed
 
 
 class TrainingBatches(Dataset[Batch]):
@@ -24,7 +24,7 @@ class TrainingBatches(Dataset[Batch]):
         self.order = lru_cache(maxsize=2)(self._order)
 
     def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng(key(self.seed, "order", epoch)).permutation(len(self.examples))
+        return np.random.default_rng(derive_seed(self.seed, "order", epoch)).permutation(len(self.examples))
 
     def indices(self, number: int) -> np.ndarray:
         """Which examples micro-batch `number` holds."""
@@ -35,7 +35,7 @@ class TrainingBatches(Dataset[Batch]):
         )
 
     def __getitem__(self, number: int) -> Batch:
-        noise = np.random.default_rng(key(self.seed, "augmentation", number))
+        noise = np.random.default_rng(derive_seed(self.seed, "augmentation", number))
         return self.examples.batch(self.indices(number), noise)
 
     def __getstate__(self) -> dict[str, object]:
@@ -99,5 +99,5 @@ class EvaluationBatches:
     def with_noise(self, noise: torch.Generator, seed: int) -> Iterator[Batch]:
         """The batches, with a generator that is seeded for each, so that what is drawn does not depend on the share."""
         for number, batch in zip(self.numbers, self, strict=True):
-            noise.manual_seed(key(seed, number))
+            noise.manual_seed(derive_seed(seed, number))
             yield batch

@@ -26,7 +26,7 @@ class Processes:
     size: int = 1
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process talks to the terminal, and writes what is written once."""
         return self.rank == 0
 
@@ -36,7 +36,7 @@ class Processes:
             dist.all_reduce(values)
         return values
 
-    def share(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The first process's value, on every process."""
         box = [value]
         if self.size > 1:
@@ -55,7 +55,7 @@ class Processes:
         """Every process's value, in the order of ranks, on the first process; nothing on the others."""
         if self.size == 1:
             return [value]
-        values = [None] * self.size if self.first else None
+        values = [None] * self.size if self.is_main else None
         dist.gather_object(value, values)
         return values or []
 
@@ -65,12 +65,12 @@ class Processes:
             dist.barrier()
 
     @contextmanager
-    def first_goes_first(self) -> Iterator[None]:
+    def main_first(self) -> Iterator[None]:
         """Let the first process do something, such as filling a cache, before the others."""
-        if not self.first:
+        if not self.is_main:
             self.barrier()
         yield
-        if self.first:
+        if self.is_main:
             self.barrier()
 
 

@@ -17,7 +17,7 @@ from ..core.batch import Batch
 from ..task import Config, Context, CutsGradient, ExpectsLoss, Output, Task
 from .config import TrainConfig
 from .device import Device
-from .seeding import generator, key, reseed
+from .seeding import derive_seed, generator, seed_all
 from .timing import take
 
 EXAMPLES = 4
@@ -44,9 +44,9 @@ class Subject:
         """A forward pass, with the same noise at each call."""
         examples = len(next(iter(batch.values())))
         device = next(model.parameters()).device
-        reseed(self.seed)
+        seed_all(self.seed)
         output = self.task.loss(
-            model, batch, self.task.start(examples, device), Context(0, generator(device, self.seed))
+            model, batch, self.task.initial_state(examples, device), Context(0, generator(device, self.seed))
         )
         assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
         assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
@@ -62,7 +62,7 @@ class Subject:
 def run(config: Config, device: Device) -> Iterator[Finding]:
     """Every check of a configuration, as it is made."""
     task = config.task()
-    reseed(key(config.seed, "initialisation"))
+    seed_all(derive_seed(config.seed, "initialisation"))
     model = task.model().to(device.torch_device).eval()
     examples = take(task, EXAMPLES, device)
     subject = Subject(task, model, examples, config.seed)
@@ -135,7 +135,7 @@ def overfits(subject: Subject, steps: int = 150) -> str:
 
 def separate(subject: Subject) -> str:
     """The loss of one example does not depend on the others in its batch."""
-    if not subject.task.separable:
+    if not subject.task.per_example_loss:
         return "not asked of a loss over the whole batch"
     count = len(next(iter(subject.batch.values())))
     parts = [{name: value[i : i + 1] for name, value in subject.batch.items()} for i in range(count)]
@@ -182,10 +182,10 @@ def derivative(subject: Subject) -> str:
     """In float64, the gradient along a random direction equals the central difference."""
     model = copy.deepcopy(subject.model).cpu().double()
     if isinstance(subject.task, CutsGradient):
-        model = subject.task.uncut(model)
+        model = subject.task.with_full_gradient(model)
     batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
     batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
-    reseed(subject.seed)
+    seed_all(subject.seed)
     direction = [torch.randn_like(p) / math.sqrt(p.numel()) for p in model.parameters()]
     subject.loss(model, batch).backward()
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]

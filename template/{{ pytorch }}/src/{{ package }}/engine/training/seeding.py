@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 
-def key(*parts: int | str) -> int:
+def derive_seed(*parts: int | str) -> int:
     """A 63-bit seed from any parts."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "big") >> 1
 
 
-def reseed(seed: int) -> None:
+def seed_all(seed: int) -> None:
     """Seed every global generator."""
     random.seed(seed)
     np.random.seed(seed % 2**32)

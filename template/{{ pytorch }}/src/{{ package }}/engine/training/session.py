@@ -53,19 +53,19 @@ def opened(
     """
     be_deterministic()
     device = choose(config.train.device, config.train.precision)
-    with world.first_goes_first():
+    with world.main_first():
         data = task.data_hash()
-        if world.first:
+        if world.is_main:
             refuse(task.leakage())
     if run is None:
         environment = describe_environment(machine(device, world), data) | (also or {})
-        run = world.share(create(config, environment, parent) if world.first else None)
+        run = world.broadcast(create(config, environment, parent) if world.is_main else None)
     else:
         restore_environment(run, device, world, data)
-        if world.first:
+        if world.is_main:
             lengthen(run, config, task)
-    with exclusive(run) if world.first else nullcontext():
-        if world.first:
+    with exclusive(run) if world.is_main else nullcontext():
+        if world.is_main:
             if isinstance(task, SavesAssets):
                 task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)

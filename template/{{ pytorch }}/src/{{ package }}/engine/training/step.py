@@ -24,7 +24,7 @@ from .checkpoint import load_weights
 from .config import TrainConfig
 from .device import Device, compiles
 from .parallel import World
-from .seeding import generator, key, reseed
+from .seeding import derive_seed, generator, seed_all
 
 PARTS = ("data", "forward", "backward", "optimizer")
 
@@ -62,7 +62,7 @@ class Learner:
     """The model as it is called in training: wrapped where several processes train it, and perhaps compiled."""
     optimizers: list[Optimizer]
     schedule: Schedule
-    carry: list[dict[str, Tensor]]
+    state: list[dict[str, Tensor]]
     """Of each of this process's micro-batches: the task's state between steps."""
     noise: torch.Generator
     step: int = 0
@@ -80,7 +80,7 @@ class Learner:
     @property
     def micro_batches(self) -> int:
         """Of this process, in a step."""
-        return len(self.carry)
+        return len(self.state)
 
     def take(self, batches: Iterator[Batch], stop: bool = False) -> Step:
         """One optimizer step; `stop` tells every process that this one was asked to stop.
@@ -102,7 +102,7 @@ class Learner:
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise Diverged(f"the loss is {loss} and the gradient's norm {norm} at step {self.step + 1}")
         # Dividing by the units and clipping are one pass over the gradients.
-        torch._foreach_mul_(gradients, scale * min(1.0, self.config.clip / (norm + 1e-6)))
+        torch._foreach_mul_(gradients, scale * min(1.0, self.config.grad_clip / (norm + 1e-6)))
         with self.part("optimizer"):
             for optimizer in self.optimizers:
                 optimizer.step()
@@ -119,16 +119,16 @@ class Learner:
         logs: dict[str, Tensor] = {}
         for local in range(self.micro_batches):
             number = self.step * self.config.micro_batches + local * self.world.size + self.world.rank
-            reseed(key(self.seed, "step", number))
-            self.noise.manual_seed(key(self.seed, "noise", number))
+            seed_all(derive_seed(self.seed, "step", number))
+            self.noise.manual_seed(derive_seed(self.seed, "noise", number))
             with self.part("data"):
                 batch = self.device.receive(next(batches))
             with self.world.accumulating(self.network, last=local == self.micro_batches - 1):
                 with self.part("forward"):
-                    output = self.forward(batch, self.carry[local])
+                    output = self.forward(batch, self.state[local])
                 with self.part("backward"):
                     output.loss.backward()
-            self.carry[local] = output.carry
+            self.state[local] = output.state
             for name, value in output.logs.items():
                 logs[name] = logs.get(name, 0) + value.detach()
             totals[0] += output.loss.detach()
@@ -137,10 +137,10 @@ class Learner:
             self.watch(totals[1])
         return totals, logs
 
-    def forward(self, batch: Batch, carry: dict[str, Tensor]) -> Output:
+    def forward(self, batch: Batch, state: dict[str, Tensor]) -> Output:
         """The loss of one micro-batch."""
         with self.device.autocast():
-            return self.task.loss(self.network, batch, carry, Context(self.step, self.noise))
+            return self.task.loss(self.network, batch, state, Context(self.step, self.noise))
 
 
 def build_learner(
@@ -156,13 +156,13 @@ def build_learner(
             f"a step has {config.micro_batches} micro-batches, which {world.size} processes cannot share equally: "
             "change --train.batch or --train.micro-batch"
         )
-    if not task.separable and config.micro_batches != world.size:
+    if not task.per_example_loss and config.micro_batches != world.size:
         raise Problem(
             "this loss needs the whole batch at once: set --train.micro-batch to "
             f"{config.batch // world.size}, the batch of {config.batch} over {world.size} processes"
         )
     place = device.torch_device
-    reseed(key(seed, "initialisation"))
+    seed_all(derive_seed(seed, "initialisation"))
     model = task.model()
     if init:
         load_weights(model, init)
@@ -183,6 +183,6 @@ def build_learner(
         network=world.compile(network) if compiles(device, config.compile) else network,
         optimizers=optimizers,
         schedule=task.schedule(config),
-        carry=[task.start(config.micro_batch, place) for _ in range(config.micro_batches // world.size)],
+        state=[task.initial_state(config.micro_batch, place) for _ in range(config.micro_batches // world.size)],
         noise=generator(place, 0),
     )

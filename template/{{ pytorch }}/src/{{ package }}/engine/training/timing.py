@@ -69,12 +69,12 @@ def forward_times(
     task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
 ) -> list[float]:
     """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
-    carry = task.start(len(next(iter(batch.values()))), device.torch_device)
+    state = task.initial_state(len(next(iter(batch.values()))), device.torch_device)
     context = Context(0, generator(device.torch_device, 0))
 
     def once() -> None:
         with device.autocast():
-            task.loss(model, batch, carry, context)
+            task.loss(model, batch, state, context)
 
     training = model.training
     model.eval()

@@ -85,10 +85,10 @@ class Trainer:
         learner, progress = self.learner, self.progress
         config, world = learner.config, learner.world
         self.hooks.restored(self)
-        if world.first and progress.step < config.steps and not self.out_of_patience:
+        if world.is_main and progress.step < config.steps and not self.out_of_patience:
             (self.run / MODEL).unlink(missing_ok=True)  # of a finished run that is trained longer
-        tracker = Tracker(self.run, tracked, progress.step) if world.first else None
-        display = Display(progress.step, config.steps, learner.task.unit, world.first)
+        tracker = Tracker(self.run, tracked, progress.step) if world.is_main else None
+        display = Display(progress.step, config.steps, learner.task.unit, world.is_main)
         batches = self.batches()
         try:
             with Signals() as signals, display:
@@ -123,9 +123,9 @@ class Trainer:
             last = self.checkpoints.last
             kept = f"{last} is kept" if last else "there was no checkpoint yet"
             raise Diverged(
-                f"{diverged}; the optimizer step was not taken, and {kept}. In a new run, lower --train.learning-rate "
-                "or lengthen --train.warmup; if it stays, look for infinite values in the data, and for a division or "
-                "a logarithm of zero in the loss"
+                f"{diverged}; the optimizer step was not taken, and {kept}. In a new run, lower --train.learning-rate or "
+                "raise --train.warmup-steps; if it stays, look for infinite values in the data, and for a division or a "
+                "logarithm of zero in the loss"
             ) from None
         self.progress.step = self.learner.step
         self.progress.recent.append(step.loss)
@@ -138,7 +138,7 @@ class Trainer:
         examples = learner.task.data("train")
         numbered = TrainingBatches(examples, learner.seed, config.batch, config.micro_batch)
         steps = range(self.progress.step, config.steps)
-        return numbered.loader(steps, world.rank, world.size, config.workers, learner.device.type == "cuda")
+        return numbered.loader(steps, world.rank, world.size, config.num_workers, learner.device.type == "cuda")
 
     def record(self, step: Step, display: Display) -> dict[str, float]:
         """The mean loss since the last record, and the state of the optimization."""
@@ -169,7 +169,7 @@ class Trainer:
         shown = {f"validation/{name}": metric.value for name, metric in found.metrics.items()}
         name = next(iter(found.metrics), "")
         higher = bool(name) and found.metrics[name].higher_is_better
-        shown, name, higher = learner.world.share((shown, name, higher))
+        shown, name, higher = learner.world.broadcast((shown, name, higher))
         values.update(shown)
         value, sign = shown[f"validation/{name}"], 1 if higher else -1
         best = math.isfinite(value) and (progress.best is None or sign * value > sign * progress.best)
@@ -190,10 +190,10 @@ class Trainer:
     def save(self, tracker: Tracker | None, best: bool) -> None:
         """Write a checkpoint, after the records that lead up to it."""
         learner = self.learner
-        carry = learner.world.gather([{name: value.cpu() for name, value in slots.items()} for slots in learner.carry])
+        state = learner.world.gather([{name: value.cpu() for name, value in slots.items()} for slots in learner.state])
         if tracker:
             tracker.flush()
-        rest = {"carry": carry, "progress": asdict(self.progress)}
+        rest = {"state": state, "progress": asdict(self.progress)}
         self.checkpoints.save(self.progress.step, self.trained, rest, best)
 
     def restore(self, from_step: int | None = None) -> None:
@@ -205,20 +205,20 @@ class Trainer:
         state, remarks = checkpoints.first_whole(
             checkpoints.names, lambda name: checkpoints.load(name, self.trained, device)
         )
-        for remark in remarks if world.first else ():
+        for remark in remarks if world.is_main else ():
             print(f"warning: {remark}; going back to the checkpoint before it", file=sys.stderr)
         if state is None:
             return
         # Micro-batch m of a step belongs to process m % size, and that many processes saved this.
-        carry, size = state["carry"], len(state["carry"])
-        mine = [carry[m % size][m // size] for m in range(world.rank, learner.config.micro_batches, world.size)]
-        learner.carry = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
+        state, size = state["state"], len(state["state"])
+        mine = [state[m % size][m // size] for m in range(world.rank, learner.config.micro_batches, world.size)]
+        learner.state = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
         self.progress = Progress(**state["progress"])
         learner.step = self.progress.step
 
     def finish(self) -> None:
         """Leave the weights of the best checkpoint in the run."""
-        if not self.learner.world.first:
+        if not self.learner.world.is_main:
             return
         model, checkpoints = self.learner.task.model(), self.checkpoints
         candidates = [name for name in (checkpoints.best, *checkpoints.names) if name]

@@ -11,13 +11,13 @@ from ..statistics.metrics import Metric
 from ..task import Context, Task
 from .dataloader import EvaluationBatches
 from .process_group import Processes
-from .seeding import generator, key
+from .seeding import derive_seed, generator
 
 
 class Measured(NamedTuple):
     """What was found, on the first process; the others have nothing."""
 
-    records: dict[str, Tensor]
+    predictions: dict[str, Tensor]
     metrics: dict[str, Metric]
 
 
@@ -45,12 +45,12 @@ def measure(
     loader = EvaluationBatches(task.data(split), size, device, limit, (world.rank, world.size))
     console = Console(stderr=True)
     batches = track(
-        loader.with_noise(noise, key(seed, "evaluation", split)),
+        loader.with_noise(noise, derive_seed(seed, "evaluation", split)),
         f"measuring the {split} split",
         total=len(loader),
         console=console,
         transient=True,
-        disable=not (bar and world.first and console.is_terminal),
+        disable=not (bar and world.is_main and console.is_terminal),
     )
     training = model.training
     model.eval()
@@ -59,11 +59,11 @@ def measure(
             torch.random.fork_rng([device] if device.type == "cuda" else []),
             torch.autocast(device.type, torch.bfloat16, enabled=bf16),
         ):
-            mine = task.records(model, batches, Context(0, noise)) if len(loader) else {}
+            mine = task.predictions(model, batches, Context(0, noise)) if len(loader) else {}
     finally:
         model.train(training)
     shares = [share for share in world.collect(mine) if share]
     if not shares:
         return Measured({}, {})
-    records = {name: torch.cat([share[name] for share in shares]) for name in shares[0]}
-    return Measured(records, task.metrics(records))
+    predictions = {name: torch.cat([share[name] for share in shares]) for name in shares[0]}
+    return Measured(predictions, task.metrics(predictions))

@@ -44,10 +44,10 @@ class FullModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.place = None if config.causal else nn.Parameter(torch.empty(config.length, config.width))
         self.recursion = Recursion(TitansMAG(config), config)
-        self.output = nn.Linear(config.width, config.vocabulary, bias=False)
+        self.output = nn.Linear(config.width, config.vocab_size, bias=False)
         self.head = None if config.causal else ActHead(config)
         self.initialise()
 
@@ -100,4 +100,4 @@ class FullModel(nn.Module):
 def parameters(config: ModelConfig) -> int:
     """How many numbers are trained: the backbone's; embedding and output; unless causal, the places and the head's."""
     board = 0 if config.causal else (config.length + 1) * config.width + 1
-    return backbone(config) + 2 * config.vocabulary * config.width + board
+    return backbone(config) + 2 * config.vocab_size * config.width + board

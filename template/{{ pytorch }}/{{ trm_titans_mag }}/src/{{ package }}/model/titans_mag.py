@@ -135,9 +135,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.width, config.hidden, bias=False)
-        self.up = nn.Linear(config.width, config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.width, bias=False)
+        self.gate = nn.Linear(config.width, config.d_ff, bias=False)
+        self.up = nn.Linear(config.width, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.width, bias=False)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         return self.down(functional.silu(self.gate(x)) * self.up(x))
@@ -293,7 +293,7 @@ def decayed(name: str, parameter: Tensor) -> bool:
 def parameters(config: ModelConfig) -> int:
     """How many the blocks have."""
     d, heads = config.width, config.heads
-    block = 4 * d * d + config.persistent * d + 3 * d * config.hidden
+    block = 4 * d * d + config.persistent * d + 3 * d * config.d_ff
     projections = 3 * d * d + 3 * config.conv * d + 3 * heads * (d + 1)
     initial = 2 * config.expansion * d * d // heads + d
     gate = 2 * d
@@ -313,7 +313,7 @@ def flops(config: ModelConfig) -> float:
     length, d = config.length, config.width
     keys = config.persistent + float(band(length, config.window, config.causal).sum()) / length
     memory = memory_flops(config) / length if config.memory else 0.0
-    return config.layers * (8.0 * d * d + 4 * d * keys + 6 * d * config.hidden + memory)
+    return config.layers * (8.0 * d * d + 4 * d * keys + 6 * d * config.d_ff + memory)
 
 
 def memory_flops(config: ModelConfig) -> float:

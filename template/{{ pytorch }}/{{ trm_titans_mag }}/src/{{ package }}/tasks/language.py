@@ -17,7 +17,7 @@ from ..engine.splits.leakage import Leakage
 from ..engine.statistics.metrics import Metric
 from ..engine.task import Context
 from ..engine.text import generate, metrics
-from ..engine.text.baselines import cached_floors
+from ..engine.text.baselines import cached_baselines
 from ..engine.text.tokens import Text, TextExamples
 from ..model import FullModel
 from .sequences import Sequential
@@ -37,7 +37,7 @@ class LanguageModeling(Sequential):
 
     @cached_property
     def text(self) -> Text:
-        return prepare(self.source.path, self.config.vocabulary, self.division)
+        return prepare(self.source.path, self.config.vocab_size, self.division)
 
     def data(self, split: str) -> TextExamples:
         return self.text.examples(split, self.config.length)
@@ -51,7 +51,7 @@ class LanguageModeling(Sequential):
     def asked(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return batch["tokens"][:, :-1], batch["tokens"][:, 1:]
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`tokens` and `nats`, (windows, length): each predicted token and -ln of its probability."""
         tokens, nats = [], []
         for batch in loader:
@@ -61,26 +61,26 @@ class LanguageModeling(Sequential):
             tokens.append(targets.cpu())
         return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        return metrics.metrics(self.text, records)
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        return metrics.metrics(self.text, predictions)
 
-    def floors(self, split: str) -> dict[str, float]:
-        return cached_floors(self.text, split)
+    def baselines(self, split: str) -> dict[str, float]:
+        return cached_baselines(self.text, split)
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
-        return metrics.picture(records)
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
+        return metrics.figure(predictions)
 
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """The beginnings of two validation documents, and how the model goes on."""
         assert isinstance(model, FullModel)
         return generate.continuations(model, self.text, self.config.length, context.noise.initial_seed())
 
-    def portray(self, index: int) -> str:
+    def render_example(self, index: int) -> str:
         return metrics.beginning(self.text, index)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
-        return math.log(self.config.vocabulary)
+        return math.log(self.config.vocab_size)
 
     def flops(self) -> float:
         """Of a pass over the whole length, per token."""

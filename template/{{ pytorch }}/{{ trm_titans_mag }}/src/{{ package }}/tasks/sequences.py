@@ -27,7 +27,7 @@ class Sequential(Recursive):
         """The tokens and the targets, both (B, T)."""
         return batch["tokens"], batch["targets"]
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         tokens, targets = self.asked(batch)
         logits = model(tokens).logits
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -40,7 +40,7 @@ class Sequential(Recursive):
         logits = model(tokens).logits
         middle = tokens.shape[1] // 2
         later = tokens.clone()
-        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocabulary
+        later[:, middle:] = (later[:, middle:] + 1) % self.config.vocab_size
         leak = float((model(later).logits - logits)[:, :middle].abs().max())
         assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
         states = model.streams()

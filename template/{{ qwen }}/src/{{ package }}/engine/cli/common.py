@@ -58,4 +58,4 @@ def show_evaluation(evaluation: "Evaluation") -> None:
             continue
         judged = "" if found.p is None else f", p = {found.p:.4f}"
         print(f"{name}: {found.a:.3f} before, {found.b:.3f} after ({found.difference:+.3f}{judged}): {found.verdict}")
-    print(f"\n{evaluation.examples.partition(chr(10))[0]}; to read: {evaluation.failures}")
+    print(f"\n{evaluation.samples.partition(chr(10))[0]}; to read: {evaluation.failures}")

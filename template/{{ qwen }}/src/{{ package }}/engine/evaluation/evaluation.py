@@ -64,7 +64,7 @@ class Evaluation:
         return read(self.run / RECORD)
 
     @cached_property
-    def examples(self) -> str:
+    def samples(self) -> str:
         """How its failures ended, and some of them to read."""
         failed = [transcript(episode) for episode in self.after if not episode.success]
         return "\n\n".join([f"Failures of {len(self.after)} episodes: {endings(self.after)}", *failed[:SHOWN]])
@@ -74,7 +74,7 @@ class Evaluation:
         """The transcripts of the trained model's failures."""
         return self.folder / "failures.txt"
 
-    def pictures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Figure]:
         """The report's plots, by name."""
         return {"success": successes(scores(self.before, {}), self.results)}
 
@@ -147,7 +147,7 @@ def settings(config: RunConfig, results: dict[str, Any]) -> dict[str, str]:
         "steps": f"{results['steps']}",
         "batch": f"{train.batch} {'rows of packed trajectories' if train.packing else 'trajectories'}",
         "length": f"at most {train.length} tokens; none was cut",
-        "learning rate": f"{train.learning_rate}, warm-up over {train.warmup:.0%} of the steps, then a cosine to 0",
+        "learning rate": f"{train.learning_rate}, warm-up over {train.warmup_ratio:.0%} of the steps, then cosine to 0",
         "seed": f"{config.seed}",
     } | {
         f"{name}, on the validation split": f"{value:.4f}"

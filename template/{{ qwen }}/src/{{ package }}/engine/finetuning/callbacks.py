@@ -69,7 +69,7 @@ def diverged(values: str, step: int, folder: Path) -> Diverged:
     kept = f"{names[-1]} is kept" if names else "there was no checkpoint yet"
     return Diverged(
         f"{values} at step {step}; nothing of that step was saved, and {kept}. In a new run, lower "
-        "--train.learning-rate or lengthen --train.warmup; if it stays, look for infinite weights in the base, or "
+        "--train.learning-rate or raise --train.warmup-ratio; if it stays, look for infinite weights in the base, or "
         "compute in bf16 or fp32 where it was fp16"
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..core.files import write_atomically
 from ..statistics.metrics import interval
 from ..task import Config
-from ..training.seeding import be_deterministic, generator, key
+from ..training.seeding import be_deterministic, derive_seed, generator
 from ..training.trained import load_trained
 
 Perturbed = Callable[[nn.Module, Tensor, Tensor, float, Callable[[str], torch.Generator]], dict[str, Tensor]]
@@ -37,7 +37,7 @@ def recognised(run: Path, config: Config, epsilon: float, perturbed: Perturbed) 
     x, y = (value.to(device) for value in images.batch(np.arange(len(images)), None).values())
 
     def noise(kind: str) -> torch.Generator:
-        return generator(device, key(config.seed, "robustness", kind))
+        return generator(device, derive_seed(config.seed, "robustness", kind))
 
     kinds = {"clean": x} | perturbed(model, x, y, epsilon, noise)
     return {name: right(model, changed, y) for name, changed in kinds.items()}

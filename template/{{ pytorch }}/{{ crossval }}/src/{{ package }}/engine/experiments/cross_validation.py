@@ -21,7 +21,7 @@ class CrossValidation:
         self.config = config
         self.folds = [Fold(number, folds, repeat) for repeat in range(1, repeats + 1) for number in range(1, folds + 1)]
         self.metrics: list[dict[str, Metric]] = []
-        self.floors: list[dict[str, float]] = []
+        self.baselines: list[dict[str, float]] = []
         self.ratios: list[float] = []
         self.data = ""
 
@@ -48,7 +48,7 @@ class CrossValidation:
             )
         self.ratios.append(sizes["validation"] / sizes["train"])
         self.metrics.append(measured(trained(self.config, task, FOLDS), self.config, task))
-        self.floors.append(task.floors("validation"))
+        self.baselines.append(task.baselines("validation"))
 
     def table(self) -> Iterator[str]:
         """Lines of what was measured."""
@@ -65,9 +65,12 @@ class CrossValidation:
         yield "A fold's held-out part also chose the checkpoint of its training: the figures are a little optimistic."
 
     def beside(self, values: list[float], higher_is_better: bool) -> Iterator[str]:
-        """The floors on the same folds, from weak to strong, and in how many of these each was beaten."""
-        means = {floor: statistics.fmean(floors[floor] for floors in self.floors) for floor in self.floors[0]}
-        for floor, mean in sorted(means.items(), key=lambda item: item[1], reverse=not higher_is_better):
-            pairs = zip(values, (floors[floor] for floors in self.floors), strict=True)
+        """The baselines on the same folds, from weak to strong, and in how many of these each was beaten."""
+        means = {
+            baseline: statistics.fmean(baselines[baseline] for baselines in self.baselines)
+            for baseline in self.baselines[0]
+        }
+        for baseline, mean in sorted(means.items(), key=lambda item: item[1], reverse=not higher_is_better):
+            pairs = zip(values, (baselines[baseline] for baselines in self.baselines), strict=True)
             beaten = sum(value > at if higher_is_better else value < at for value, at in pairs)
-            yield f"  {floor:28}{mean:.4f}  beaten in {beaten} of {len(values)}"
+            yield f"  {baseline:28}{mean:.4f}  beaten in {beaten} of {len(values)}"

@@ -12,7 +12,7 @@ IMBALANCE = 10.0
 NOISE = 0.12
 """Share of labels that confident learning contradicts; on clean digits 0.02, and 0.1 by a model that overfits."""
 NEAR = 0.15
-"""A classifier that is worse than the median floor by this share of it is itself what is wrong, not the labels."""
+"""A classifier that is worse than the median baseline by this share of it is itself what is wrong, not the labels."""
 PSI = 0.25
 """A population stability index from here on is a major shift (Siddiqi 2006) ..."""
 ALPHA = 0.01
@@ -66,15 +66,15 @@ def noisy_labels(seen: Observations) -> Finding | None:
         f"confident learning contradicts {seen.labels.contradicted:.0%} of the validation labels, over {NOISE:.0%}",
         *seen.labels.suspects,
     ]
-    return Finding("label noise", evidence, ["look at these examples, and mend or leave out what is labelled wrongly"])
+    return Finding("label noise", evidence, ["look at these examples, and fix or leave out what is labelled wrongly"])
 
 
 def is_a_judge(seen: Observations, labels: Labels) -> bool:
-    """Whether the model is good enough to contradict a label: mostly right, and near the median floor or above it."""
-    if labels.accuracy < 0.5 or seen.validation is None or not seen.floors:
+    """Whether the model is good enough to contradict a label: mostly right, and not far below the median baseline."""
+    if labels.accuracy < 0.5 or seen.validation is None or not seen.baselines:
         return labels.accuracy >= 0.5
-    floor = median(seen.floors.values())
-    return seen.worse(seen.validation.value, floor) < NEAR * abs(floor)
+    baseline = median(seen.baselines.values())
+    return seen.worse(seen.validation.value, baseline) < NEAR * abs(baseline)
 
 
 def shifted(seen: Observations) -> Finding | None:
@@ -100,7 +100,7 @@ def waits(seen: Observations) -> Finding | None:
         return None
     said = f"a training step waits {seen.data_share:.0%} of its time for data, over {WAITING:.0%}"
     remedy = [
-        f"--train.workers {max(2, 2 * seen.workers)}",
+        f"--train.num-workers {max(2, 2 * seen.num_workers)}",
         "make `batch` in data.py do less for each example, or once for all; profile says what a step costs",
     ]
-    return Finding("slow input pipeline", [f"{said}, with {seen.workers} workers"], remedy)
+    return Finding("slow input pipeline", [f"{said}, with {seen.num_workers} workers"], remedy)

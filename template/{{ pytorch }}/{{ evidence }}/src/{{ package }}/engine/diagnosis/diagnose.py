@@ -25,7 +25,7 @@ from ..statistics.metrics import FEWEST, Metric
 from ..task import Config, FindsFaults, Task
 from ..training.checkpoint import MODEL
 from ..training.progress import measuring
-from ..training.seeding import key
+from ..training.seeding import derive_seed
 from ..training.validation import measure
 from .label_noise import inspect
 from .observations import Finding, Observations, Score
@@ -117,8 +117,8 @@ def from_record(run: Path, config: Config, task: Task, initial: float | None) ->
         initial=initial,
         losses=[(line["step"], line["loss"]) for line in history if "loss" in line],
         norms=[line["gradient_norm"] for line in history if "gradient_norm" in line],
-        clip=config.train.clip,
-        workers=config.train.workers,
+        grad_clip=config.train.grad_clip,
+        num_workers=config.train.num_workers,
         learning_rate=config.train.learning_rate,
         leakage=task.leakage(),
         options=options(config),
@@ -144,14 +144,14 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
     with closing(build_replay(run, task, config.train, config.seed)) as replay:
         replay.trainer.restore()
         measuring("the training and the validation split")
-        records, metrics = zip(*(measured(replay, split) for split in ("train", "validation")), strict=True)
+        predictions, metrics = zip(*(measured(replay, split) for split in ("train", "validation")), strict=True)
         name = next(iter(metrics[0]))
         train, validation = (score(found[name]) for found in metrics)
         samples = [sample(task.data(split), config) for split in ("train", "validation")]
         labels = None
-        if records[1].keys() >= {"logits", "y"}:
-            y = samples[0].get("y", records[0]["y"].numpy()).astype(int)
-            labels = inspect(y, records[1]["logits"].double().numpy(), records[1]["y"].numpy())
+        if predictions[1].keys() >= {"logits", "y"}:
+            y = samples[0].get("y", predictions[0]["y"].numpy()).astype(int)
+            labels = inspect(y, predictions[1]["logits"].double().numpy(), predictions[1]["y"].numpy())
         measuring("gradients and the waiting for data")
         data_share, layers = None, []
         with suppress(Diverged):
@@ -163,10 +163,10 @@ def from_last_checkpoint(run: Path, config: Config, task: Task, seen: Observatio
         higher_is_better=metrics[0][name].higher_is_better,
         train=train,
         validation=validation,
-        floors=task.floors("validation"),
+        baselines=task.baselines("validation"),
         layers=layers,
         labels=labels,
-        faults=[Finding(*fault) for fault in task.faults(records[1])] if isinstance(task, FindsFaults) else [],
+        faults=[Finding(*fault) for fault in task.faults(predictions[1])] if isinstance(task, FindsFaults) else [],
         shifts=shifts(*samples),
         data_share=data_share,
     )
@@ -199,7 +199,7 @@ def score(metric: Metric) -> Score:
 
 def sample(examples: Examples, config: Config) -> dict[str, np.ndarray]:
     """The features of some examples of a split."""
-    rng = np.random.default_rng(key(config.seed, "diagnose"))
+    rng = np.random.default_rng(derive_seed(config.seed, "diagnose"))
     chosen = np.sort(rng.permutation(len(examples))[:COMPARED])
     size = config.train.micro_batch
     parts = [columns(examples.batch(chosen[i : i + size], None)) for i in range(0, len(chosen), size)]

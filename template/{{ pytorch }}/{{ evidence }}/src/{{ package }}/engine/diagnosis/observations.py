@@ -57,7 +57,7 @@ class Observations:
     higher_is_better: bool = False
     train: Score | None = None
     validation: Score | None = None
-    floors: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, float] = field(default_factory=dict)
     validations: list[tuple[int, float]] = field(default_factory=list)
     """Step and first metric."""
     initial: float | None = None
@@ -66,7 +66,7 @@ class Observations:
     """Step and training loss, of the record and of steps that were taken again."""
     norms: list[float] = field(default_factory=list)
     """The gradient's, before clipping."""
-    clip: float = 1.0
+    grad_clip: float = 1.0
     layers: list[Layer] = field(default_factory=list)
     """At the last checkpoint."""
     origin: Origin | None = None
@@ -79,7 +79,7 @@ class Observations:
     shifts: list[Shift] = field(default_factory=list)
     """Training against validation split."""
     data_share: float | None = None
-    workers: int = 0
+    num_workers: int = 0
     learning_rate: float
     options: list[str] = field(default_factory=list)
     """Those that the project's configuration has."""

@@ -64,7 +64,7 @@ class Replay:
         config, steps = learner.config, range(learner.step, learner.step + AHEAD)
         numbered = TrainingBatches(learner.task.data("train"), learner.seed, config.batch, config.micro_batch)
         # Here and not at the first step, whose generators it would draw from.
-        return self.timed(numbered.loader(steps, 0, 1, config.workers, learner.device.type == "cuda"))
+        return self.timed(numbered.loader(steps, 0, 1, config.num_workers, learner.device.type == "cuda"))
 
     def timed(self, source: Iterator[Batch]) -> Generator[Batch, None, None]:
         """The same batches, with the time that they are waited for."""
@@ -81,12 +81,12 @@ class Replay:
             Diverged: its loss or gradient is not finite; the state is the one before it.
         """
         self.source = self.source or self.batches()
-        self.waited, carry = 0.0, list(self.learner.carry)
+        self.waited, state = 0.0, list(self.learner.state)
         try:
             return self.learner.take(self.source)
         except Diverged:
             self.close()
-            self.learner.carry = carry
+            self.learner.state = state
             raise
 
     def close(self) -> None:
@@ -169,7 +169,7 @@ class Replay:
 
 def build_replay(run: Path, task: Task, train: TrainConfig, seed: int) -> Replay:
     """A replay of a run before its first step; `trainer.restore` goes to its last checkpoint."""
-    if not task.separable:
+    if not task.per_example_loss:
         # Several processes share a step of such a loss; this one takes it alone.
         train = replace(train, micro_batch=train.batch)
     train = replace(train, compile="off")
@@ -186,7 +186,7 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def miniature(run: Path, task: Task, train: TrainConfig, seed: int, steps: int) -> float:
     """The loss at the end of a run whose whole schedule has only so many steps; infinite where it is not finite."""
     steps = min(steps, train.steps)
-    short = replace(train, steps=steps, warmup=round(train.warmup * steps / train.steps), workers=0)
+    short = replace(train, steps=steps, warmup_steps=round(train.warmup_steps * steps / train.steps), num_workers=0)
     replay = build_replay(run, task, short, seed)
     try:
         losses = [replay.take().loss for _ in range(steps)]

@@ -58,14 +58,14 @@ def judge(seen: Observations) -> list[Finding]:
 def wants_trials(seen: Observations) -> bool:
     """Whether short runs at other learning rates may explain something."""
     troubled = any(judgement(seen) for judgement in (diverged, spiked, exploding, underfitted))
-    return troubled or (seen.finished and not beats_half_of_the_floors(seen))
+    return troubled or (seen.finished and not beats_half_of_the_baselines(seen))
 
 
-def beats_half_of_the_floors(seen: Observations) -> bool:
-    """Whether the metric on the data that it was trained on is better than the median floor."""
-    if seen.train is None or not seen.floors:
+def beats_half_of_the_baselines(seen: Observations) -> bool:
+    """Whether the metric on the data that it was trained on is better than the median baseline."""
+    if seen.train is None or not seen.baselines:
         return True
-    return seen.worse(seen.train.value, median(seen.floors.values())) < 0
+    return seen.worse(seen.train.value, median(seen.baselines.values())) < 0
 
 
 def not_finite(seen: Observations) -> Finding | None:
@@ -82,7 +82,7 @@ def not_finite(seen: Observations) -> Finding | None:
         "norm": f"every gradient is finite and their norm is not; the largest is that of {origin.module}",
     }
     mend = {
-        "data": "leave these examples out in data.py, or mend them",
+        "data": "leave these examples out in data.py, or fix them",
         "weights": "start a new run from the step before, with a lower --train.learning-rate",
         "forward": f"look in {origin.module} for a division, logarithm, root or exponential without a bound",
         "loss": "look in task.py for a logarithm or a root of zero, and a division by it",
@@ -116,8 +116,8 @@ def diverged(seen: Observations) -> Finding | None:
         )
     remedy = seen.advise(
         f"--train.learning-rate {seen.learning_rate / 10:g}",
-        "--train.warmup longer: a tenth of the steps",
-        "--train.clip lower",
+        "--train.warmup-steps longer: a tenth of the steps",
+        "--train.grad-clip lower",
     )
     return Finding("divergence", evidence, remedy) if evidence else None
 
@@ -137,7 +137,7 @@ def spiked(seen: Observations) -> Finding | None:
         if by > limit
     ]
     remedy = seen.advise(
-        f"--train.clip {seen.clip / 2:g}",
+        f"--train.grad-clip {seen.grad_clip / 2:g}",
         f"--train.learning-rate {seen.learning_rate / 3:g}",
         "look for examples that are broken or labelled wrongly among those of these steps",
     )
@@ -147,7 +147,7 @@ def spiked(seen: Observations) -> Finding | None:
 def exploding(seen: Observations) -> Finding | None:
     """Gradients that are far too large."""
     norms = [norm for norm in seen.norms if math.isfinite(norm)]
-    allowed = EXPLODED * (seen.clip if math.isfinite(seen.clip) else 1.0)
+    allowed = EXPLODED * (seen.grad_clip if math.isfinite(seen.grad_clip) else 1.0)
     if not norms or median(norms) <= allowed:
         return None
     evidence = [f"the gradient's norm is {median(norms):.3g} at the median step, over {allowed:g}"]
@@ -194,7 +194,7 @@ def dead_units(seen: Observations) -> Finding | None:
     ]
     remedy = seen.advise(
         f"--train.learning-rate {seen.learning_rate / 3:g}",
-        "--train.warmup longer",
+        "--train.warmup-steps longer",
         "GELU or leaky ReLU instead of ReLU; biases that begin at zero",
     )
     return Finding("dead units", evidence, remedy)
@@ -232,8 +232,8 @@ def underfitted(seen: Observations) -> Finding | None:
             f"the loss fell by {seen.fall / abs(seen.initial):.1%} of the untrained model's {seen.initial:.4g}, "
             f"under {DROP:.0%}"
         )
-    if seen.train and seen.floors:
-        evidence += behind_floors(seen, seen.train)
+    if seen.train and seen.baselines:
+        evidence += behind_baselines(seen, seen.train)
     remedy = seen.advise(
         "--model.width larger",
         "--model.layers more",
@@ -244,16 +244,16 @@ def underfitted(seen: Observations) -> Finding | None:
     return Finding("underfitting", evidence, remedy) if evidence else None
 
 
-def behind_floors(seen: Observations, train: Score) -> list[str]:
+def behind_baselines(seen: Observations, train: Score) -> list[str]:
     """What says that the training split itself is described badly."""
-    weakest = max(seen.floors.items(), key=lambda item: seen.worse(item[1], 0.0))
+    weakest = max(seen.baselines.items(), key=lambda item: seen.worse(item[1], 0.0))
     said = f"{seen.metric} on the training split is {train.value:.4g}"
     if seen.worse(train.value, weakest[1]) > -2 * (train.error or 0.0):
-        return [f"{said}, no better than the weakest floor, {weakest[0]} {weakest[1]:.4g}"]
-    if not beats_half_of_the_floors(seen) and levelled(seen):
-        middle = median(seen.floors.values())
+        return [f"{said}, no better than the weakest baseline, {weakest[0]} {weakest[1]:.4g}"]
+    if not beats_half_of_the_baselines(seen) and levelled(seen):
+        middle = median(seen.baselines.values())
         return [
-            f"{said}, worse than half of the floors (median {middle:.4g})",
+            f"{said}, worse than half of the baselines (median {middle:.4g})",
             f"and over the last third of the run the loss fell by less than {PLATEAU:.0%} of its whole fall",
         ]
     return []

@@ -33,7 +33,7 @@ def compare_runs(a: tuple[Path, Config], b: tuple[Path, Config]) -> dict[str, Co
     """Every metric of two runs, each with its configuration, paired by the examples of the validation split."""
     refuse_other_data([a[0], b[0]])
     ours, theirs = (Evaluation(run, config, config.task()) for run, config in (a, b))
-    metrics, others = (one.task.metrics(one.records) for one in (ours, theirs))
+    metrics, others = (one.task.metrics(one.predictions) for one in (ours, theirs))
     return corrected({name: over_examples(metrics[name], others[name]) for name in shared(metrics, others)})
 
 

@@ -1,8 +1,8 @@
 """How a metric grows with the training data: the same training on nested parts of these.
 
 A part is another answer of `split_of`: whole groups of the training split are left out, and the other splits stay as
-they are. So whatever is fitted to the training split is fitted to the part, floors too, and a run on a part is known by
-the hash of its data.
+they are. So whatever is fitted to the training split is fitted to the part, baselines too, and a run on a part is known
+by the hash of its data.
 """
 
 import json
@@ -56,16 +56,16 @@ class Point:
     examples: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     """Of the first metric."""
-    floors: list[dict[str, float]] = field(default_factory=list)
+    baselines: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def size(self) -> float:
         """Training examples, on average: groups differ in size."""
         return statistics.fmean(self.examples)
 
-    def floor(self, name: str) -> float:
-        """The mean of a floor."""
-        return statistics.fmean(floors[name] for floors in self.floors)
+    def baseline(self, name: str) -> float:
+        """The mean of a baseline."""
+        return statistics.fmean(baselines[name] for baselines in self.baselines)
 
 
 class Curve:
@@ -106,7 +106,7 @@ class Curve:
         self.name, self.metric = next(iter(metrics.items()))
         point.examples.append(size)
         point.values.append(self.metric.value)
-        point.floors.append(task.floors("validation"))
+        point.baselines.append(task.baselines("validation"))
 
     def mean(self, point: Point) -> Estimate:
         """The metric on parts of one size."""
@@ -131,14 +131,14 @@ class Curve:
             ends = [f"{mean.ci95[place]:.4f}" for mean in means if mean.ci95]
             if ends:
                 yield row(f"  95 % interval {end}", ends)
-        for floor in self.floors():
-            yield row(f"  {floor}", [f"{point.floor(floor):.4f}" for point in self.points])
+        for baseline in self.baselines():
+            yield row(f"  {baseline}", [f"{point.baseline(baseline):.4f}" for point in self.points])
         yield from self.cautions()
 
-    def floors(self) -> list[str]:
-        """The floors by how good they are on all of the data, from weak to strong."""
+    def baselines(self) -> list[str]:
+        """The baselines by how good they are on all of the data, from weak to strong."""
         last = self.points[-1]
-        return sorted(last.floors[0], key=last.floor, reverse=not self.metric.higher_is_better)
+        return sorted(last.baselines[0], key=last.baseline, reverse=not self.metric.higher_is_better)
 
     def cautions(self) -> Iterator[str]:
         """What the last doubling was worth, and what the figures do not say."""
@@ -166,7 +166,7 @@ class Curve:
                     "examples": point.examples,
                     "values": point.values,
                     **self.mean(point)._asdict(),
-                    "floors": {floor: point.floor(floor) for floor in self.floors()},
+                    "baselines": {baseline: point.baseline(baseline) for baseline in self.baselines()},
                 }
                 for point in self.points
             ],
@@ -183,15 +183,15 @@ class Curve:
         return file
 
     def picture(self) -> "Figure":
-        """The metric and its floors against the number of examples."""
+        """The metric and its baselines against the number of examples."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 4.5), layout="constrained")
         axes = figure.subplots()
         sizes = [point.size for point in self.points]
-        for floor in self.floors():
-            values = [point.floor(floor) for point in self.points]
-            axes.plot(sizes, values, "--", linewidth=1, label=f"{floor}, {values[-1]:.3f} at last")
+        for baseline in self.baselines():
+            values = [point.baseline(baseline) for point in self.points]
+            axes.plot(sizes, values, "--", linewidth=1, label=f"{baseline}, {values[-1]:.3f} at last")
         for point in self.points:
             axes.plot([point.size] * len(point.values), point.values, ".", color="black", alpha=0.3)
         title = self.name.replace("_", " ")
@@ -207,9 +207,9 @@ class Curve:
         return figure
 
     def limits(self) -> tuple[float, float]:
-        """What the picture shows: every training and the best floor; wide intervals and weak floors may reach out."""
-        best = self.floors()[-1:]
-        shown = [value for point in self.points for value in (*point.values, *map(point.floor, best))]
+        """What the plot shows: every run and the best baseline; wide intervals and weak baselines may reach out."""
+        best = self.baselines()[-1:]
+        shown = [value for point in self.points for value in (*point.values, *map(point.baseline, best))]
         margin = 0.3 * (max(shown) - min(shown)) or 0.1
         return min(shown) - margin, max(shown) + margin
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..statistics.metrics import Result
-from .figures import ACCENT, FLOOR, INK, LINE, MUTED, draw, recorded
+from .figures import ACCENT, BASELINE, INK, LINE, MUTED, draw, recorded
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 COLOURS = {"#000000": "var(--ink)"} | {
@@ -33,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) -> list[tuple[str, Figure, str]]:
-    """Training loss, the first metrics, the very first beside its floors, and whatever else was recorded, and words."""
+    """Training loss, the first metrics, the very first beside its baselines, whatever else was recorded, and words."""
     names = [f"validation/{name}" for name in metrics][:METRICS]
     every = dict.fromkeys(key for line in history for key in line if key != "step")
     # What is recorded of many parts of a model, such as each layer, has a name with a slash.
@@ -54,9 +54,9 @@ def history_charts(history: list[dict[str, Any]], metrics: dict[str, Result]) ->
 
 
 def standing(result: Result) -> Figure | None:
-    """A value with its interval beside its floors, the strongest first; None where it is not finite."""
-    floors = sorted(result.floors.items(), key=lambda floor: floor[1], reverse=result.higher_is_better)
-    rows = [("this model", result.value), *(floor for floor in floors if math.isfinite(floor[1]))]
+    """A value with its interval beside its baselines, the strongest first; None where it is not finite."""
+    baselines = sorted(result.baselines.items(), key=lambda baseline: baseline[1], reverse=result.higher_is_better)
+    rows = [("this model", result.value), *(baseline for baseline in baselines if math.isfinite(baseline[1]))]
     if not math.isfinite(result.value):
         return None
     figure = Figure(figsize=(4.6, 0.4 * len(rows) + 0.3), layout="constrained")
@@ -65,7 +65,7 @@ def standing(result: Result) -> Figure | None:
         axes.axvspan(*result.ci95, color=ACCENT, alpha=0.13, linewidth=0)
         axes.plot(result.ci95, (0, 0), "|-", color=INK)
     for row, (name, value) in enumerate(rows):
-        color = FLOOR if row else INK
+        color = BASELINE if row else INK
         axes.plot(value, row, "o", color=color)
         weight = "normal" if row else "bold"
         for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):

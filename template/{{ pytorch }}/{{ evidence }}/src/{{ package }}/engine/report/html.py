@@ -23,7 +23,7 @@ from ..core.files import write_atomically
 from ..splits import ledger
 from ..splits.splits import locked
 from ..statistics.metrics import Result
-from ..task import Portrays
+from ..task import RendersExamples
 from .charts import STYLE, history_charts, printable, standing, svg
 
 if TYPE_CHECKING:
@@ -53,10 +53,12 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
         "source": source,
         "files": files,
         "openings": [entry for entry in ledger.read() if entry["data"] == data],
-        "said": evaluation.examples,
+        "said": evaluation.samples,
         "picture": picture.read_bytes() if picture.exists() else None,
-        "caption": (inspect.getdoc(task.picture) or "").split("\n")[0],
-        "portraits": {index: task.portray(index) for index in shown} if isinstance(task, Portrays) else {},
+        "caption": (inspect.getdoc(task.figure) or "").split("\n")[0],
+        "portraits": {index: task.render_example(index) for index in shown}
+        if isinstance(task, RendersExamples)
+        else {},
     }
 
 
@@ -83,8 +85,8 @@ def html(material: dict[str, Any], template: str = "report.html.j2") -> str:
 
 
 def quoted(values: dict[str, Any]) -> Result:
-    """A metric of results.json, whose floors have names that can be drawn."""
-    return Result.of(values | {"floors": {printable(name): value for name, value in values["floors"].items()}})
+    """A metric of results.json, whose baselines have names that can be drawn."""
+    return Result.of(values | {"baselines": {printable(name): value for name, value in values["baselines"].items()}})
 
 
 def png(image: np.ndarray) -> str:

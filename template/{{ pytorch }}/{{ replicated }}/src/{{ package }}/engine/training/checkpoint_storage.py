@@ -24,7 +24,7 @@ class Checkpoints(Index):
         Raises:
             Problem: the disk is full or not writable; the earlier checkpoints are untouched.
         """
-        if not self.world.first:
+        if not self.world.is_main:
             return
         averaged = trained.averaged.state_dict() if trained.averaged else {}
         whole = {

@@ -45,7 +45,7 @@ class Checkpoints(Index):
             self.world.barrier()
             write(weights(trained) | moments(trained), folder, alone=self.world.size == 1)
             mine = list(folder.glob(f"shard-{self.world.rank + 1:05}-*"))
-            if self.world.first:
+            if self.world.is_main:
                 torch.save(state, folder / STATE)
                 mine.append(folder / STATE)
             shares = self.world.gather({file.name: fingerprint(file) for file in mine})

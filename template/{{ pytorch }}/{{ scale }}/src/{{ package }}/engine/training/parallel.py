@@ -71,7 +71,7 @@ class World(Processes):
     def goes_on(self, run: Path, processes: int | list[int]) -> None:
         """Resume a run on however many processes; where their number changes, say so and record it in the run."""
         counts = processes if isinstance(processes, list) else [processes]
-        if counts[-1] == self.size or not self.first:
+        if counts[-1] == self.size or not self.is_main:
             return
         said = f"{run} was trained with {counts[-1]} processes, and now there are {self.size}"
         print(f"{said}: it goes on equal up to rounding, not to the bit", file=sys.stderr)

@@ -82,7 +82,7 @@ class Sweep:
                 study_name=name,
                 storage=self.storage,
                 sampler=KeyedTPE(config.seed),
-                pruner=MedianPruner(n_warmup_steps=config.train.warmup),
+                pruner=MedianPruner(n_warmup_steps=config.train.warmup_steps),
                 direction="maximize" if self.objective.higher_is_better else "minimize",
                 load_if_exists=True,
             )
@@ -124,7 +124,7 @@ class Sweep:
         self.lock(number).unlink(missing_ok=True)
 
     def take_up(self) -> None:
-        """Queue the trials of dead processes again; whichever process makes one next goes on with its run.
+        """Queue the trials of dead processes again; whichever process makes one next resumes its run.
 
         Only of trials that were begun in this folder is it known. Those of other machines are left to these, and do not
         count before they are finished.

@@ -10,11 +10,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ..core.tracking import read
-from ..training.seeding import key
+from ..training.seeding import derive_seed
 from ..training.trainer import Hooks, Trainer
 
 TAKES_UP = "takes up"
-"""The attribute of a trial that goes on with another's work: that one's number."""
+"""The attribute of a trial that resumes another's work: that one's number."""
 
 
 class KeyedTPE(BaseSampler):
@@ -25,7 +25,7 @@ class KeyedTPE(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         position = sum(earlier.number < trial.number for earlier in counting(study))
-        self.sampler = TPESampler(seed=key(self.seed, "sweep", position) % 2**32)
+        self.sampler = TPESampler(seed=derive_seed(self.seed, "sweep", position) % 2**32)
         self.sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -70,12 +70,12 @@ def trial_hooks(trial: Trial) -> Hooks:
 
 
 def taken_up(every: Sequence[FrozenTrial]) -> set[int]:
-    """The numbers of the trials that another goes on with."""
+    """The numbers of the trials that another resumes."""
     return {trial.user_attrs[TAKES_UP] for trial in every if TAKES_UP in trial.user_attrs}
 
 
 def counting(study: Study) -> list[FrozenTrial]:
-    """The trials without those that another goes on with."""
+    """The trials without those that another resumes."""
     every = study.get_trials(deepcopy=False)
     taken = taken_up(every)
     return [trial for trial in every if trial.number not in taken]

@@ -16,12 +16,12 @@ from ..core.files import write_atomically
 from .tokens import Text
 
 MOST = 32 * 2**20
-"""Training text beyond this many bytes, and held-out text beyond a quarter of them, is left out: the floors of a large
-corpus should not take hours."""
+"""Training text beyond this many bytes, and held-out text beyond a quarter of them, is left out: the baselines of a
+large corpus should not take hours."""
 
 
-def floors(train: bytes, held_out: bytes) -> dict[str, float]:
-    """Bits per byte of every floor."""
+def baselines(train: bytes, held_out: bytes) -> dict[str, float]:
+    """Bits per byte of every baseline."""
     train, held_out = train[:MOST], held_out[: MOST // 4]
     with ThreadPoolExecutor() as pool:
         conditioned = pool.submit(xz_conditioned, train, held_out)
@@ -35,11 +35,11 @@ def floors(train: bytes, held_out: bytes) -> dict[str, float]:
         }
 
 
-def cached_floors(text: Text, split: str) -> dict[str, float]:
-    """The floors of a prepared text on a split, computed once."""
-    file = text.folder / f"floors-{split}.json"
+def cached_baselines(text: Text, split: str) -> dict[str, float]:
+    """The baselines of a prepared text on a split, computed once."""
+    file = text.folder / f"baselines-{split}.json"
     if not file.exists():
-        write_atomically(file, json.dumps(floors(text.bytes("train"), text.bytes(split))))
+        write_atomically(file, json.dumps(baselines(text.bytes("train"), text.bytes(split))))
     values: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
     return values
 

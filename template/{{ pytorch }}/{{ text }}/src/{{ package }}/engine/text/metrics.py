@@ -22,13 +22,13 @@ SHOWN = 120
 """Tokens of a document that a person is shown."""
 
 
-def metrics(text: Text, records: dict[str, Tensor]) -> dict[str, Metric]:
+def metrics(text: Text, predictions: dict[str, Tensor]) -> dict[str, Metric]:
     """Bits per byte, with documents as the independent examples, and the loss in nats per token.
 
-    `records` hold `tokens` and `nats`, (windows, context): each predicted token and -ln of its probability. The marker
-    of a text's end costs bits and stands for no byte.
+    `predictions` hold `tokens` and `nats`, (windows, context): each predicted token and -ln of its probability. The
+    marker of a text's end costs bits and stands for no byte.
     """
-    tokens, nats = records["tokens"].flatten().numpy(), records["nats"].flatten().double().numpy()
+    tokens, nats = predictions["tokens"].flatten().numpy(), predictions["nats"].flatten().double().numpy()
     ends = tokens == text.tokenizer.token_to_id(END)
     document = np.cumsum(ends) - ends
     bits = np.bincount(document, nats) / math.log(2)
@@ -42,13 +42,13 @@ def metrics(text: Text, records: dict[str, Tensor]) -> dict[str, Metric]:
     }
 
 
-def picture(records: dict[str, Tensor]) -> "Figure":
+def figure(predictions: dict[str, Tensor]) -> "Figure":
     """How the loss falls as more of the context is seen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    nats = records["nats"].mean(0).numpy()
+    nats = predictions["nats"].mean(0).numpy()
     # Positions 1, 2, 3-4, 5-8 and so on: the more context, the less a single token of it changes.
     edges = [0, *(2**k for k in range(len(nats).bit_length()) if 2**k < len(nats)), len(nats)]
     means = [nats[start:stop].mean() for start, stop in pairwise(edges)]

@@ -83,7 +83,7 @@ class Text:
         examples = TextExamples(self.tokens(split), context)
         if not len(examples):
             raise Problem(
-                f"the {split} split holds {len(examples.tokens)} tokens, fewer than --model.context {context}: "
+                f"the {split} split holds {len(examples.tokens)} tokens, fewer than --model.context-length {context}: "
                 "add text or lower the context"
             )
         return examples
@@ -96,14 +96,14 @@ class Text:
         return lengths
 
 
-def write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
-    """Everything a run reads of the text, in a folder that appears whole or not at all."""
+def write(folder: Path, splits: dict[str, list[str]], vocab_size: int) -> None:
+    """Everything a run reads of the text, in a folder that appears atomically."""
     count = sum(map(len, splits.values()))
     print(f"preparing {count} documents (once; kept in {folder})", file=sys.stderr)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
-        tokenizer = train_tokenizer(Training(splits), vocabulary)
+        tokenizer = train_tokenizer(Training(splits), vocab_size)
         tokenizer.save(str(temporary / "tokenizer.json"))
         for split, documents in splits.items():
             (temporary / f"{split}.txt").write_bytes("".join(documents).encode())
@@ -117,13 +117,13 @@ def write(folder: Path, splits: dict[str, list[str]], vocabulary: int) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def train_tokenizer(training: Training[list[str]], vocabulary: int) -> Tokenizer:
-    """A byte-level BPE with at most `vocabulary` entries; entry 0 is the end of text."""
+def train_tokenizer(training: Training[list[str]], vocab_size: int) -> Tokenizer:
+    """A byte-level BPE with at most `vocab_size` entries; entry 0 is the end of text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
+        vocab_size=vocab_size,
         special_tokens=[END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

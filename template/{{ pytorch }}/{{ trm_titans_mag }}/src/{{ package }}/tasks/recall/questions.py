@@ -24,7 +24,7 @@ from ...engine.core.errors import Problem
 from ...engine.splits.division import Division, split_of
 from ...engine.splits.leakage import Leakage, Sample, compare
 from ...engine.splits.splits import SPLITS, Entry, lock
-from ...engine.training.seeding import key
+from ...engine.training.seeding import derive_seed
 
 IGNORED = -100
 """The target where nothing is asked, which PyTorch's cross-entropy leaves out."""
@@ -40,7 +40,7 @@ ODD = np.uint64(0x9E3779B97F4A7C15)
 class Shape:
     """What an example looks like."""
 
-    vocabulary: int
+    vocab_size: int
     """Tokens: from 1 on keys, from the middle on values; 0 is neither."""
     length: int
     """Tokens of an example."""
@@ -60,17 +60,17 @@ class Shape:
             )
         if min(self.keys, self.values) < self.pairs:
             raise Problem(
-                f"a vocabulary of {self.vocabulary} does not hold {self.pairs} keys and values: "
+                f"a vocabulary of {self.vocab_size} does not hold {self.pairs} keys and values: "
                 f"give at least {2 * self.pairs + 2}"
             )
 
     @property
     def keys(self) -> int:
-        return self.vocabulary // 2 - 1
+        return self.vocab_size // 2 - 1
 
     @property
     def values(self) -> int:
-        return self.vocabulary - self.vocabulary // 2
+        return self.vocab_size - self.vocab_size // 2
 
     @property
     def start(self) -> int:
@@ -88,7 +88,7 @@ class Recall:
 
     def __init__(self, shape: Shape, split: str, count: int, seed: int, division: Division | None = None) -> None:
         self.shape, self.split, self.count, self.division = shape, split, count, division
-        self.start = np.uint64(key(seed, "recall", split))
+        self.start = np.uint64(derive_seed(seed, "recall", split))
 
     def __len__(self) -> int:
         return self.count
@@ -98,7 +98,7 @@ class Recall:
         shape, row = self.shape, np.arange(len(indices))[:, None]
         keys, values = self.pairs(indices)
         u = uniform(self.states(indices, TRIES), shape.places + shape.length)
-        tokens = np.floor(u[:, shape.places :] * shape.vocabulary).astype(np.int64)
+        tokens = np.floor(u[:, shape.places :] * shape.vocab_size).astype(np.int64)
         tokens[(tokens[:, :, None] == keys[:, None, :]).any(2)] = 0
         tokens[:, 0 : 2 * shape.pairs : 2], tokens[:, 1 : 2 * shape.pairs : 2] = keys, values
         asked = shape.start + 2 * places(u[:, : shape.places], shape.pairs)
@@ -131,7 +131,7 @@ def random_pairs(shape: Shape, states: np.ndarray) -> tuple[np.ndarray, np.ndarr
     u = np.split(uniform(states, 4 * shape.pairs), 4, axis=1)
     keys, values = distinct(u[0], shape.keys), distinct(u[1], shape.values)
     keys, values = (np.take_along_axis(x, v.argsort(1), 1) for x, v in ((keys, u[2]), (values, u[3])))
-    return keys + 1, values + shape.vocabulary // 2
+    return keys + 1, values + shape.vocab_size // 2
 
 
 def groups(keys: np.ndarray, values: np.ndarray) -> list[str]:
@@ -201,7 +201,7 @@ def prepare(shape: Shape, count: int, seed: int, division: Division | None = Non
     return Recalls(splits, digest, compare(samples, [], "equal pairs in any order"))
 
 
-def floors(train: Recall, held_out: Recall, reach: int) -> dict[str, float]:
+def baselines(train: Recall, held_out: Recall, reach: int) -> dict[str, float]:
     """Share of the queries that are answered right without a memory; `reach` tokens back, itself included, are seen."""
     shape = held_out.shape
     values = train.pairs(np.arange(len(train)))[1]

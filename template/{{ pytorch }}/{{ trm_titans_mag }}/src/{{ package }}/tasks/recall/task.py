@@ -31,7 +31,7 @@ class Recalling(Sequential):
     def __init__(self, source: Recall, config: ModelConfig) -> None:
         super().__init__(config)
         self.source = source
-        self.shape = Shape(vocabulary=config.vocabulary, length=config.length, pairs=source.pairs, gap=source.gap)
+        self.shape = Shape(vocab_size=config.vocab_size, length=config.length, pairs=source.pairs, gap=source.gap)
 
     @cached_property
     def recalls(self) -> recall.Recalls:
@@ -46,7 +46,7 @@ class Recalling(Sequential):
     def leakage(self) -> Leakage:
         return self.recalls.leakage
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """Of each question, (examples, pairs): is its answer `right`, its `nats`, and the `distance` to its pair."""
         parts = [self.record(model, batch) for batch in loader]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -64,23 +64,23 @@ class Recalling(Sequential):
         }
         return {name: value.view(-1, self.source.pairs).cpu() for name, value in found.items()}
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
-        right, nats = records["right"].double().mean(1), records["nats"].double().mean(1)
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
+        right, nats = predictions["right"].double().mean(1), predictions["nats"].double().mean(1)
         return {
             "recalled": Metric(right.mean().item(), right, higher_is_better=True, share=True),
             "cross_entropy": Metric(nats.mean().item(), nats),
         }
 
-    def floors(self, split: str) -> dict[str, float]:
-        return recall.floors(self.data("train"), self.data(split), self.config.window)
+    def baselines(self, split: str) -> dict[str, float]:
+        return recall.baselines(self.data("train"), self.data(split), self.config.window)
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
         """How well values are recalled from how far."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
-        distance, right = records["distance"].flatten().double(), records["right"].flatten().double()
+        distance, right = predictions["distance"].flatten().double(), predictions["right"].flatten().double()
         groups = distance.argsort().tensor_split(8)
         axes.plot([distance[g].mean().item() for g in groups], [right[g].mean().item() for g in groups], marker="o")
         axes.axvline(self.config.window, linestyle="--", color="tab:gray", label="window of the attention")
@@ -89,7 +89,7 @@ class Recalling(Sequential):
         axes.grid(alpha=0.3)
         return figure
 
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """The questions of the first validation example, with what the model says and what is right."""
         batch = self.data("validation").batch(np.arange(1), None)
         tokens, targets = (values.to(next(model.parameters()).device) for values in self.asked(batch))
@@ -100,14 +100,14 @@ class Recalling(Sequential):
             f"position {at}, key {tokens[0, at]}: says {said[0, at]}, the value is {targets[0, at]}" for at in places
         )
 
-    def portray(self, index: int) -> str:
+    def render_example(self, index: int) -> str:
         """The pairs of the example."""
         keys, values = self.data("validation").pairs(np.array([index]))
         return ", ".join(f"{key}: {value}" for key, value in zip(keys[0].tolist(), values[0].tolist(), strict=True))
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln V."""
-        return math.log(self.config.vocabulary)
+        return math.log(self.config.vocab_size)
 
     def flops(self) -> float:
         """Of a pass over an example, per question."""

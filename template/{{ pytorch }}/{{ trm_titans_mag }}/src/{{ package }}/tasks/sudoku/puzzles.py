@@ -27,7 +27,7 @@ from ...engine.core.files import write_atomically
 from ...engine.splits.division import Division, split_of
 from ...engine.splits.leakage import Leakage, Sample, compare
 from ...engine.splits.splits import SPLITS, Entry, lock
-from ...engine.training.seeding import key
+from ...engine.training.seeding import derive_seed
 from .grids import SIDES, candidates, carved, drawn, grids, narrowed, propagate, search
 from .symmetry import canonical, varied
 
@@ -163,7 +163,7 @@ def generated(side: int, count: int, clues: tuple[int, ...], seed: int) -> np.nd
     """Puzzles of random grids. Each block is a function of the seed and its place, so any number of threads will do."""
 
     def block(start: int) -> np.ndarray:
-        noise = np.random.default_rng(key(seed, "sudoku", side, start))
+        noise = np.random.default_rng(derive_seed(seed, "sudoku", side, start))
         wanted = np.array(clues)[np.arange(start, min(start + BLOCK, count)) % len(clues)]
         solutions = grids(side, len(wanted), noise)
         return described(carved(solutions, wanted, noise), solutions)
@@ -202,7 +202,7 @@ def all_small(count: int, clues: tuple[int, ...], seed: int) -> np.ndarray:
         raise Problem(
             f"{count} puzzles: only {len(every)} with these clues are different up to symmetry, ask for those"
         )
-    noise = np.random.default_rng(key(seed, "sudoku", 4))
+    noise = np.random.default_rng(derive_seed(seed, "sudoku", 4))
     solutions, puzzles = boards_of(every[noise.permutation(len(every))[:count]])
     puzzles, solutions = varied((puzzles, solutions), noise)
     return described(puzzles, solutions)
@@ -234,7 +234,7 @@ def described(puzzles: np.ndarray, solutions: np.ndarray) -> np.ndarray:
     return rows
 
 
-def floors(puzzles: Puzzles) -> dict[str, dict[str, float]]:
+def baselines(puzzles: Puzzles) -> dict[str, dict[str, float]]:
     """What the rules alone reach: the share of boards that are wholly right (`solved`), and of all cells (`cells`).
 
     A cell that a method leaves open gets one of the digits that the method leaves possible.

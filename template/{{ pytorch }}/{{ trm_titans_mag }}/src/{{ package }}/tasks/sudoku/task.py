@@ -52,7 +52,7 @@ class Solving(Recursive):
     def data(self, split: str) -> Puzzles:
         return self.puzzles.splits[split]
 
-    def shaped(self, count: int) -> Batch:
+    def example_batch(self, count: int) -> Batch:
         board, figure = torch.zeros(count, self.config.length, dtype=torch.long), torch.zeros(count, dtype=torch.long)
         return {"puzzle": board, "solution": board, "backtracks": figure, "rounds": figure}
 
@@ -62,7 +62,7 @@ class Solving(Recursive):
     def leakage(self) -> Leakage:
         return self.puzzles.leakage
 
-    def start(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+    def initial_state(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         """Every slot is free: what its board and state are is not looked at."""
         c = self.config
         board = torch.zeros(slots, c.length, dtype=torch.long, device=device)
@@ -81,23 +81,23 @@ class Solving(Recursive):
             "halted": counts,
         }
 
-    def admit(self, batch: Batch, carry: dict[str, Tensor], context: Context) -> dict[str, Tensor]:
+    def admit(self, batch: Batch, state: dict[str, Tensor], context: Context) -> dict[str, Tensor]:
         """The slots, with its row of the batch in each that is free."""
-        free, device = carry["free"], carry["free"].device
+        free, device = state["free"], state["free"].device
         explores = torch.rand(len(free), generator=context.noise, device=device) < EXPLORED
         most = max(self.config.supervision, 2)
         fewest = torch.randint(2, most + 1, (len(free),), generator=context.noise, device=device)
-        return carry | {
-            "puzzle": torch.where(free[:, None], batch["puzzle"], carry["puzzle"]),
-            "solution": torch.where(free[:, None], batch["solution"], carry["solution"]),
-            "steps": torch.where(free, 0, carry["steps"]),
-            "fewest": torch.where(free, torch.where(explores, fewest, 1), carry["fewest"]),
-            "survival": torch.where(free, 1.0, carry["survival"]),
+        return state | {
+            "puzzle": torch.where(free[:, None], batch["puzzle"], state["puzzle"]),
+            "solution": torch.where(free[:, None], batch["solution"], state["solution"]),
+            "steps": torch.where(free, 0, state["steps"]),
+            "fewest": torch.where(free, torch.where(explores, fewest, 1), state["fewest"]),
+            "survival": torch.where(free, 1.0, state["survival"]),
         }
 
-    def loss(self, model: nn.Module, batch: Batch, carry: dict[str, Tensor], context: Context) -> Output:
+    def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         """Cross-entropy of a board's cells, their mean; half of that of q, and the two terms of halting."""
-        slots = self.admit(batch, carry, context)
+        slots = self.admit(batch, state, context)
         found: Prediction = model(slots["puzzle"], Latent(slots["y"], slots["z"]), slots["free"])
         nats = stablemax_cross_entropy(found.logits, slots["solution"]).mean(1)
         right = found.logits.argmax(-1) == slots["solution"]
@@ -135,7 +135,7 @@ class Solving(Recursive):
             "halted": kept * slots["halted"] + here * (survival * q.sigmoid())[:, None],
         }
 
-    def records(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
+    def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """Of each board, (n,) and after each supervision step, (n, N).
 
         `cells` is the share of its cells that are right, `solved` whether all are, `q` the logit of halting, `nats` the
@@ -165,42 +165,42 @@ class Solving(Recursive):
             steps.append(model(puzzle, steps[-1].latent if steps else None))
         return steps
 
-    def faults(self, records: dict[str, Tensor]) -> list[Fault]:
-        return halting.collapsed(records["solved"], records["q"])
+    def faults(self, predictions: dict[str, Tensor]) -> list[Fault]:
+        return halting.collapsed(predictions["solved"], predictions["q"])
 
-    def floors(self, split: str) -> dict[str, float]:
+    def baselines(self, split: str) -> dict[str, float]:
         """The share of boards that simple rules solve, where what they leave open is guessed."""
-        return puzzles.floors(self.data(split))["solved"]
+        return puzzles.baselines(self.data(split))["solved"]
 
     @property
     def hardness(self) -> str:
         """What says how hard a board is: of 4 x 4, none needs a guess."""
         return "rounds" if self.source.side == 4 else "backtracks"
 
-    def metrics(self, records: dict[str, Tensor]) -> dict[str, Metric]:
+    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
         """After all steps the boards and cells that are right, and what halting before is worth."""
-        solved = records["solved"]
+        solved = predictions["solved"]
         return {
             "solved": halting.better(solved[:, -1].double(), share=True),
-            "cells": halting.better(records["cells"][:, -1].double(), share=True),
-            "cross_entropy": Metric(records["nats"].mean().item(), records["nats"]),
-            **halting.metrics(solved, records["q"], records[self.hardness]),
+            "cells": halting.better(predictions["cells"][:, -1].double(), share=True),
+            "cross_entropy": Metric(predictions["nats"].mean().item(), predictions["nats"]),
+            **halting.metrics(solved, predictions["q"], predictions[self.hardness]),
         }
 
-    def picture(self, records: dict[str, Tensor]) -> "Figure":
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
         """What more steps bring, where halting comes to lie, and which boards get more steps."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(10, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
-        steps = halting.steps_taken(records["q"])
-        shares = records["solved"].double().mean(0).numpy()
+        steps = halting.steps_taken(predictions["q"])
+        shares = predictions["solved"].double().mean(0).numpy()
         left.plot(range(1, len(shares) + 1), shares, marker="o", label="all boards take as many")
-        found = halting.at_steps(records["solved"], steps).mean().item()
+        found = halting.at_steps(predictions["solved"], steps).mean().item()
         left.plot(steps.double().mean().item(), found, "*", markersize=14, label="each board halts by itself")
         left.set(xlabel="supervision steps, on average", ylabel="boards solved", title="What more steps bring")
         left.legend()
-        hardness = records[self.hardness]
+        hardness = predictions[self.hardness]
         levels = hardness.unique()
         means = [steps[hardness == level].double().mean().item() for level in levels]
         right.plot(levels.numpy(), means, marker="o")
@@ -211,7 +211,7 @@ class Solving(Recursive):
         return figure
 
     @torch.no_grad()
-    def examples(self, model: nn.Module, context: Context) -> str:
+    def samples(self, model: nn.Module, context: Context) -> str:
         """Three validation puzzles: as they were given, what the model says, and the solution."""
         boards = self.data("validation")
         device = next(model.parameters()).device
@@ -226,7 +226,7 @@ class Solving(Recursive):
             texts.append(beside([draw(b) for b in (boards.puzzle[index], said, boards.solution[index])], titles))
         return "\n\n".join(texts)
 
-    def portray(self, index: int) -> str:
+    def render_example(self, index: int) -> str:
         """The puzzle and its solution."""
         boards = self.data("validation")
         return beside([draw(boards.puzzle[index]), draw(boards.solution[index])], ["puzzle", "solution"])
@@ -237,7 +237,7 @@ class Solving(Recursive):
         q = torch.tensor([c.halt_bias], dtype=torch.float64)
         none = torch.zeros_like(q)
         pondering = ponder(q, torch.ones_like(q), share_of(none, none, c.halt_bias), c.prior)
-        return float(math.log(c.vocabulary) + 0.5 * functional.softplus(q) + c.ponder * pondering)
+        return float(math.log(c.vocab_size) + 0.5 * functional.softplus(q) + c.ponder * pondering)
 
     def flops(self) -> float:
         """Of one supervision step of a board."""

@@ -57,10 +57,10 @@ def validation(run: Path, config: Config) -> "tuple[np.ndarray[Any, Any], np.nda
     """
     from ..evaluation.evaluation import Evaluation
 
-    records = Evaluation(run, config, config.task()).records
-    if not records.keys() >= {"logits", "y"}:
-        raise Problem(f"{run} is no classifier's: calibration needs records named logits and y, see engine/task.py")
-    return records["logits"].numpy(), records["y"].numpy()
+    predictions = Evaluation(run, config, config.task()).predictions
+    if not predictions.keys() >= {"logits", "y"}:
+        raise Problem(f"{run} is no classifier's: calibration needs predictions named logits and y, see engine/task.py")
+    return predictions["logits"].numpy(), predictions["y"].numpy()
 
 
 def told(found: "Calibration", n: int) -> list[str]:
