@@ -16,13 +16,12 @@ from ..core.errors import Problem
 
 try:
     import fast_downward
+    from alfworld.agents.utils.misc import Demangler
     from textworld.envs.pddl import textgen
     from textworld.envs.pddl.logic import Atom, GameLogic
     from textworld.generator.game import EntityInfo
     from textworld.logic import GameLogic as World
     from textworld.logic import Placeholder, Proposition, Rule, State, Type, Variable
-
-    from alfworld.agents.utils.misc import Demangler
 except (ImportError, OSError) as error:
     raise Problem(
         f"ALFWorld's engine cannot be imported ({error}): run `uv sync`, or with pip the lines of docs/alfworld.md; "
