@@ -123,9 +123,9 @@ class Trainer:
             last = self.checkpoints.last
             kept = f"{last} is kept" if last else "there was no checkpoint yet"
             raise Diverged(
-                f"{diverged}; the optimizer step was not taken, and {kept}. In a new run, lower --train.learning-rate or "
-                "raise --train.warmup-steps; if it stays, look for infinite values in the data, and for a division or a "
-                "logarithm of zero in the loss"
+                f"{diverged}; the optimizer step was not taken, and {kept}. In a new run, lower --train.learning-rate "
+                "or raise --train.warmup-steps; if it stays, look for infinite values in the data, and for a division "
+                "or a logarithm of zero in the loss"
             ) from None
         self.progress.step = self.learner.step
         self.progress.recent.append(step.loss)
