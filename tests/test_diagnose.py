@@ -295,7 +295,10 @@ HEALTHY = {
     "cnn default, 300 steps": Run(["default", "--train.steps", "300"], architecture="cnn"),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
     "transformer default, 60 steps": Run(
-        ["default", "--train.steps", "60", "--train.warmup-steps", "6", "--model.vocab-size", "512", "--model.context-length", "64"],
+        [
+            *("default", "--train.steps", "60", "--train.warmup-steps", "6"),
+            *("--model.vocab-size", "512", "--model.context-length", "64"),
+        ],
         architecture="transformer",
     ),
 }
