@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from titans_pytorch import NeuralMemory
 
 SAMPLES, LENGTH, CHANNELS, HIDDEN = 2, 12, 6, 10
-SIZES = {"vocab_size": 10, "length": 64, "layers": 1, "heads": 1, "hidden": 8, "window": 4, "persistent": 0}
+SIZES = {"vocab_size": 10, "length": 64, "layers": 1, "heads": 1, "d_ff": 8, "window": 4, "persistent": 0}
 
 
 @pytest.fixture(scope="module")

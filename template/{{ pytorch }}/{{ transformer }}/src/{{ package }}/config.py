@@ -41,7 +41,7 @@ class ModelConfig:
     """Recompute each block in the backward pass: less memory, about a third more time."""
 
     def __post_init__(self) -> None:
-        for name in ("context", "width", "layers", "heads", "kv_heads", "d_ff"):
+        for name in ("context_length", "width", "layers", "heads", "kv_heads", "d_ff"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
         if not 0 <= self.dropout < 1:

@@ -79,7 +79,7 @@ class ModelConfig:
 def require(option: str, value: object, holds: bool, what: str) -> None:
     """Refuse a field of the model that does not go with what is learned."""
     if not holds:
-        raise Problem(f"--model.{option} {value} must be {what}")
+        raise Problem(f"--model.{option.replace('_', '-')} {value} must be {what}")
 
 
 @dataclass(frozen=True, kw_only=True)
