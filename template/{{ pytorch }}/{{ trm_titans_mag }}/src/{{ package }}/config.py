@@ -66,7 +66,7 @@ class ModelConfig:
         counts = ("vocab_size", "length", "width", "layers", "heads", "d_ff", "window", "expansion", "chunk", "conv")
         for name in (*counts, "cycles", "supervision"):
             if getattr(self, name) < 1:
-                raise Problem(f"--model.{name} {getattr(self, name)} must be at least 1")
+                raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
         for name in ("persistent", "inner", "ponder", "information"):
             if getattr(self, name) < 0:
                 raise Problem(f"--model.{name} {getattr(self, name)} must be at least 0")
