@@ -62,7 +62,7 @@ class Learner:
     """The model as it is called in training: wrapped where several processes train it, and perhaps compiled."""
     optimizers: list[Optimizer]
     schedule: Schedule
-    state: list[dict[str, Tensor]]
+    states: list[dict[str, Tensor]]
     """Of each of this process's micro-batches: the task's state between steps."""
     noise: torch.Generator
     step: int = 0
@@ -80,7 +80,7 @@ class Learner:
     @property
     def micro_batches(self) -> int:
         """Of this process, in a step."""
-        return len(self.state)
+        return len(self.states)
 
     def take(self, batches: Iterator[Batch], stop: bool = False) -> Step:
         """One optimizer step; `stop` tells every process that this one was asked to stop.
@@ -125,10 +125,10 @@ class Learner:
                 batch = self.device.receive(next(batches))
             with self.world.accumulating(self.network, last=local == self.micro_batches - 1):
                 with self.part("forward"):
-                    output = self.forward(batch, self.state[local])
+                    output = self.forward(batch, self.states[local])
                 with self.part("backward"):
                     output.loss.backward()
-            self.state[local] = output.state
+            self.states[local] = output.state
             for name, value in output.logs.items():
                 logs[name] = logs.get(name, 0) + value.detach()
             totals[0] += output.loss.detach()
@@ -183,6 +183,6 @@ def build_learner(
         network=world.compile(network) if compiles(device, config.compile) else network,
         optimizers=optimizers,
         schedule=task.schedule(config),
-        state=[task.initial_state(config.micro_batch, place) for _ in range(config.micro_batches // world.size)],
+        states=[task.initial_state(config.micro_batch, place) for _ in range(config.micro_batches // world.size)],
         noise=generator(place, 0),
     )

@@ -4,7 +4,7 @@ What a run is made of, and where it comes from:
 
     order of the data and noise    functions of (seed, step, micro-batch): nothing to save
     weights, optimizers, EMA       in the checkpoint
-    carry                          the task's state between steps, in the checkpoint
+    states                         the task's, between steps, in the checkpoint
     Progress                       step, best score and what the next record needs, in the checkpoint
 
 so that a run that was killed and resumed ends with the same bits as one that never was.
@@ -190,10 +190,11 @@ class Trainer:
     def save(self, tracker: Tracker | None, best: bool) -> None:
         """Write a checkpoint, after the records that lead up to it."""
         learner = self.learner
-        state = learner.world.gather([{name: value.cpu() for name, value in slots.items()} for slots in learner.state])
+        mine = [{name: value.cpu() for name, value in slots.items()} for slots in learner.states]
+        states = learner.world.gather(mine)
         if tracker:
             tracker.flush()
-        rest = {"state": state, "progress": asdict(self.progress)}
+        rest = {"states": states, "progress": asdict(self.progress)}
         self.checkpoints.save(self.progress.step, self.trained, rest, best)
 
     def restore(self, from_step: int | None = None) -> None:
@@ -202,18 +203,18 @@ class Trainer:
         if from_step is not None:
             checkpoints.go_back(from_step)
         device, world = learner.device.torch_device, learner.world
-        state, remarks = checkpoints.first_whole(
+        saved, remarks = checkpoints.first_whole(
             checkpoints.names, lambda name: checkpoints.load(name, self.trained, device)
         )
         for remark in remarks if world.is_main else ():
             print(f"warning: {remark}; going back to the checkpoint before it", file=sys.stderr)
-        if state is None:
+        if saved is None:
             return
         # Micro-batch m of a step belongs to process m % size, and that many processes saved this.
-        state, size = state["state"], len(state["state"])
-        mine = [state[m % size][m // size] for m in range(world.rank, learner.config.micro_batches, world.size)]
-        learner.state = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
-        self.progress = Progress(**state["progress"])
+        states, size = saved["states"], len(saved["states"])
+        mine = [states[m % size][m // size] for m in range(world.rank, learner.config.micro_batches, world.size)]
+        learner.states = [{name: value.to(device) for name, value in slots.items()} for slots in mine]
+        self.progress = Progress(**saved["progress"])
         learner.step = self.progress.step
 
     def finish(self) -> None:

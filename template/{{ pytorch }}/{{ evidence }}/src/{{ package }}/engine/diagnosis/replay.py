@@ -81,12 +81,12 @@ class Replay:
             Diverged: its loss or gradient is not finite; the state is the one before it.
         """
         self.source = self.source or self.batches()
-        self.waited, state = 0.0, list(self.learner.state)
+        self.waited, state = 0.0, list(self.learner.states)
         try:
             return self.learner.take(self.source)
         except Diverged:
             self.close()
-            self.learner.state = state
+            self.learner.states = state
             raise
 
     def close(self) -> None:
