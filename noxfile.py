@@ -142,7 +142,7 @@ def fitting(session: nox.Session) -> None:
 @nox.session(python=FOUND)
 @nox.parametrize("variant", [nox.param(name, id=name) for name in VARIANTS])
 def variants(session: nox.Session, variant: str) -> None:
-    """Render a variant, and run its owner's tests, a short training, and with the first interpreter lint and types."""
+    """Render a variant, and run its owner's tests, a short training, and with the first interpreter lint, types and check."""
     _warn_of_missing(session)
     alone = "extras" in VARIANTS[variant] or VARIANTS[variant]["family"] == "qwen"
     if alone and session.python != FOUND[0]:
@@ -158,7 +158,8 @@ def variants(session: nox.Session, variant: str) -> None:
             for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
                 _run(session, python, "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
         _run(session, python, "pytest", "tests", "--ignore=tests/engine", "--numprocesses=2", *session.posargs)
-        for command in (["train", "smoke"], ["evaluate"]):
+        sane = [["check"]] if VARIANTS[variant]["family"] == "pytorch" and session.python == FOUND[0] else []
+        for command in (["train", "smoke"], ["evaluate"], *sane):
             _run(session, python, _package(project), *command)
 
 
