@@ -142,7 +142,7 @@ def fitting(session: nox.Session) -> None:
 @nox.session(python=FOUND)
 @nox.parametrize("variant", [nox.param(name, id=name) for name in VARIANTS])
 def variants(session: nox.Session, variant: str) -> None:
-    """Render a variant, and run its owner's tests and a short training; with the first interpreter lint and types too."""
+    """Render a variant, and run its owner's tests and a short training; with the first interpreter lint and types."""
     _warn_of_missing(session)
     alone = "extras" in VARIANTS[variant] or VARIANTS[variant]["family"] == "qwen"
     if alone and session.python != FOUND[0]:
