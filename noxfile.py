@@ -49,6 +49,7 @@ ORACLES = [
     "tests/test_flagship.py",
     "tests/test_titans.py",
     "tests/test_walk.py",
+    "tests/test_walks.py",
     "tests/test_windows.py",
 ]
 

@@ -165,7 +165,7 @@ def test_valid_answers_of_qwen_read_back_equal_or_do_not_fit(answers_template: P
         assert parsed[".copier-answers.yml"] == recorded_of(used) == recorded_of(used) | answers
         seen = read_back(project, parsed)
         assert seen == {key: used[key] for key in seen}
-        assert chosen(parsed[f"src/{used['package']}/chosen.py"]) == {
+        assert chosen(parsed[f"src/{used['package']}/config.py"]) == {
             "BASE": answers.get("base_other", "Qwen/Qwen3-8B") if used["base_model"] == "other" else used["base_model"],
             "ADAPTER": used["adapter"],
             "GPU": used["gpu"],
@@ -187,12 +187,12 @@ def recorded_of(used: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen(module: ast.Module) -> dict[str, Any]:
-    """The values that a module gives names to."""
+    """The values of the constants that a module gives names to."""
     found = (line for line in module.body if isinstance(line, ast.Assign | ast.AnnAssign))
     return {
         ast.unparse(line.targets[0] if isinstance(line, ast.Assign) else line.target): ast.literal_eval(line.value)
         for line in found
-        if line.value is not None
+        if isinstance(line.value, ast.Constant)
     }
 
 

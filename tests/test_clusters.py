@@ -91,7 +91,7 @@ def test_slurm_starts_every_node(project: Path) -> None:
     assert start(project, "bash", "scripts/train.sbatch", "train", "full", **SLURM).wait(30) == 0
     hostnames, training = calls(project)
     assert hostnames == "scontrol show hostnames node[1-2]"
-    assert "--nnodes=2 " in training and "--rdzv-endpoint=node1:24711 " in session
+    assert "--nnodes=2 " in training and "--rdzv-endpoint=node1:24711 " in training
     assert training.endswith("--module some_project train full")
 
 

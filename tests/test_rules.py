@@ -151,7 +151,10 @@ def test_plain_files_are_checked_by_the_rules_of_the_renders(template: Path, tmp
     render(template, tmp_path / "project")
     rendered = rules.load_toml(tmp_path / "project" / "pyproject.toml")["tool"]["ruff"]
     ours = copy.deepcopy(PYPROJECT["tool"]["ruff"])
-    del ours["lint"]["per-file-ignores"]["template/*"]
+    # What lies where differs between the two, and the template holds a folder that is called as a library.
+    for settings in (rendered, ours):
+        del settings["lint"]["per-file-ignores"]
+    del ours["lint"]["isort"]
     assert rendered == ours
     assert rendered["line-length"] == 120
 
