@@ -301,6 +301,7 @@ def _environment(session: nox.Session, project: Path, variant: str) -> Path:
 def _run(session: nox.Session, python: Path, module: str, *arguments: str) -> None:
     environment = {
         "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
+        "WANDB_MODE": "offline",
         "PYTHONDONTWRITEBYTECODE": "",  # with it, every process of every variant compiles PyTorch's modules anew
     }
     if session.python != "3.11":

@@ -80,13 +80,13 @@ def test_every_file_parses(project: Path) -> None:
 
 
 def test_every_file_reads_as_if_written_by_hand(project: Path) -> None:
-    for path in (path for path in project.rglob("*") if path.is_file()):
+    for path in (path for path in project.rglob("*") if path.is_file() and path.suffix != ".png"):
         text = path.read_text(encoding="utf-8")
-        assert leftovers(text) == [], path
+        assert path.suffix == ".j2" or leftovers(text) == [], path
         assert "\n\n\n\n" not in text, path
         assert [line for line in text.splitlines() if line != line.rstrip()] == [], path
         if path.suffix in {".md", ".toml", ".yml"}:
-            assert "\n\n\n" not in text, path
+            assert "\n\n\n" not in re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), path
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["format", "--check", "--diff"]], ids=["check", "format"])

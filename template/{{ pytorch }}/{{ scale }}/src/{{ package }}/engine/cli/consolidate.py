@@ -21,14 +21,13 @@ class Consolidate:
     """Where to write; step-N.safetensors in the run where nothing is named."""
 
     def __call__(self) -> None:
-        from ..core.config_io import fingerprint
         from ..core.runs import load_environment
-        from ..training.checkpoint import Identity, save_weights, saving
+        from ..training.checkpoint import identity_of, save_weights, saving
         from ..training.checkpoint_storage import Checkpoints
         from ..training.parallel import World
 
         run, config = opened(self.run)
-        identity = Identity(fingerprint(run / "config.json"), load_environment(run)["data"])
+        identity = identity_of(run, load_environment(run)["data"])
         checkpoints = Checkpoints(run / "checkpoints", identity, World())
         name = f"step-{self.step}" if self.step is not None else checkpoints.best or checkpoints.last
         if name not in checkpoints.names:
