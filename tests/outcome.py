@@ -12,7 +12,7 @@ class Result(NamedTuple):
 
     weights: bytes
     checkpoint: list[torch.Tensor]
-    """Every tensor of the last checkpoint's state: optimizer, moving average, carry."""
+    """Every tensor of the last checkpoint's state: optimizer, moving average, the task's state between steps."""
     record: list[dict[str, Any]]
     """metrics.jsonl apart from the clock."""
     metrics: dict[str, Any]

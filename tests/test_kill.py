@@ -97,7 +97,7 @@ def assert_equal_to_never_killed(folder: Path) -> None:
 
 
 # Before the first checkpoint, at one, between two, at a validation, around the epoch's end, and at the last step.
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
 def test_killed_again_and_again(folder: Path, num_workers: int) -> None:
     words = [*TRAIN, *OPTIONS, "--train.num-workers", str(num_workers)]
     for step in (2, 9, 41, 85, STEPS) if not num_workers else (4, 85):
@@ -115,7 +115,7 @@ def test_killed_while_reporting(folder: Path) -> None:
     assert_equal_to_never_killed(folder)
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 2), (signal.SIGINT, 0), (signal.SIGINT, 2)])
+@pytest.mark.parametrize(("number", "num_workers"), [(signal.SIGTERM, 2), (signal.SIGINT, 0), (signal.SIGINT, 2)])
 def test_asked_to_stop(folder: Path, number: int, num_workers: int) -> None:
     process = start(folder, *TRAIN, *OPTIONS, "--train.num-workers", str(num_workers))
     kill_when(folder, process, lambda: steps(folder) >= 30, number)
@@ -154,9 +154,12 @@ def test_two_trainings_in_one_run(folder: Path) -> None:
     while steps(folder) < 3:
         time.sleep(0.01)
         assert first.poll() is None
-    second = start(folder, "train", "--resume")
+    config = run_of(folder / "runs") / "config.json"
+    before = config.read_bytes()
+    second = start(folder, "train", "--resume", "--train.steps", "200000")
     _, error = second.communicate(timeout=60)
     assert second.returncode == 1
     assert "error: another training is running" in error
+    assert config.read_bytes() == before, "the run of another process was lengthened"
     first.kill()
     first.communicate()

@@ -1,4 +1,4 @@
-"""The seam carries tasks that look nothing like a language model, bitwise through real kills.
+"""The task interface carries tasks that look nothing like a language model, bitwise through real kills.
 
 Each is a script of its own that trains into a folder; the test kills it with SIGKILL and starts it again.
 """

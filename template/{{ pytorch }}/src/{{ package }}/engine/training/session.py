@@ -57,15 +57,16 @@ def opened(
         data = task.data_hash()
         if world.is_main:
             refuse(task.leakage())
+    resumed = run is not None
     if run is None:
         environment = describe_environment(machine(device, world), data) | (also or {})
         run = world.broadcast(create(config, environment, parent) if world.is_main else None)
     else:
         restore_environment(run, device, world, data)
-        if world.is_main:
-            lengthen(run, config, task)
     with exclusive(run) if world.is_main else nullcontext():
         if world.is_main:
+            if resumed:
+                lengthen(run, config, task)
             if isinstance(task, SavesAssets):
                 task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
