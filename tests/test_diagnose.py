@@ -28,7 +28,7 @@ PLACES = {
     "diagnose": "engine.diagnosis.diagnose",
     "drift": "engine.statistics.drift",
     "runs": "engine.core.runs",
-    "session": "project.training.session",
+    "session": "engine.training.session",
     "tokens": "engine.text.tokens",
 }
 
@@ -215,7 +215,7 @@ def large_weights(project: Project, patch: Patch) -> None:
 
 def dead_relus(project: Project, patch: Patch) -> None:
     def silence(model: Any) -> None:
-        model.d_ff[0].bias[:16] = -20
+        model.hidden[0].bias[:16] = -20
 
     patch.setattr(project.model.functional, "gelu", torch.relu)
     change_model(project, patch, silence)
