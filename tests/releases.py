@@ -20,7 +20,7 @@ _ROOMS = {
     "distributed": "training/parallel",
     "errors": "core/errors",
     "evaluation": "evaluation/evaluation",
-    "baselines": "text/baselines",
+    "floors": "text/baselines",
     "main": "cli/main",
     "report": "report/results",
     "runs": "core/runs",
