@@ -210,7 +210,7 @@ class Campaign:
     def attempt(
         self, project: Path, watch: Watch, strike: Strike | None = None, profile: Callable[..., None] | None = None
     ) -> Outcome:
-        """Train, or go on with the run that is there, in a process of its own."""
+        """Train, or resume the run that is there, in a process of its own."""
         words = ["train", "--resume"] if list(project.glob("runs/[0-9]*")) else [*TRAIN, *OPTIONS]
         said = self.folder / "said.txt"
         reader, writer = os.pipe()

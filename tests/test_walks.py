@@ -48,6 +48,6 @@ def test_a_walk_is_short_and_as_the_page_says(project: Path, walk: str, words: l
     before = set(project.glob("runs/[0-9]*"))
     files = follow(project, walk, *words)
     for run in set(project.glob("runs/[0-9]*")) - before:
-        run.rename(project / f"{run.name}-ended")  # so that the others go on with the first
+        run.rename(project / f"{run.name}-ended")  # so that the others resume the first
     assert 1 < len(files) <= MOST[walk], files
     assert written(walk) == [file.removeprefix("engine/") for file in files]
