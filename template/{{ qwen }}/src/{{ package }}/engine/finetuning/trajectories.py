@@ -60,7 +60,7 @@ def load(config: DataConfig, agent_task: AgentTask, folder: Path = DATA, file: P
             make(tasks, agent_task, config.protocol, home)
     splits = {split: read(home / f"{split}.jsonl") for split in LEARNED}
     entries = [entry(home / f"{split}.jsonl", split, len(splits[split])) for split in LEARNED]
-    return Data(lock(home.name, entries, file), splits, agent_task.dialogues[config.protocol].tools)
+    return Data(lock(home.name, entries, file=file), splits, agent_task.dialogues[config.protocol].tools)
 
 
 def name_of(config: DataConfig) -> str:
