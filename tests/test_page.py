@@ -34,7 +34,7 @@ run, hostile = Path(sys.argv[1]), Path(sys.argv[2])
 config = load_config(run, Config)
 evaluation = Evaluation(run, config, config.task())
 results = json.loads((run / "report" / "results.json").read_text(encoding="utf-8"))
-evaluation.examples = sys.argv[3]
+evaluation.samples = sys.argv[3]
 page = run / "report" / "report.html"
 before = page.read_text(encoding="utf-8")
 WRITERS[-1](evaluation, results)  # reads the data
