@@ -226,7 +226,7 @@ class FindsFaults(Protocol):
     """Some faults of a trained model are known to this task alone."""
 
     def faults(self, predictions: dict[str, Tensor]) -> list[Fault]:
-        """What is wrong with a model that has these records."""
+        """What is wrong with a model that has these predictions."""
         ...
 
 

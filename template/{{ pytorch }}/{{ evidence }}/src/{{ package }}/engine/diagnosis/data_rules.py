@@ -1,6 +1,6 @@
 """What is wrong with a run's data: what the splits share, classes, labels, a shift between the splits, the way to them.
 
-The thresholds stand first, as in `symptoms.py`, which asks all of these.
+The thresholds stand first, as in `rules.py`, which asks all of these.
 """
 
 from statistics import median
