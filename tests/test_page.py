@@ -45,7 +45,7 @@ print((time.process_time() - start) / begun)
 hostile.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
 page.write_text(before, encoding="utf-8")
 """
-"""Makes the page again, of a model that says something hostile, and says what share that takes of the time to import PyTorch."""
+"""Makes the page again, of a model that says something hostile, and prints its share of the time to import PyTorch."""
 
 
 def texts(folder: Path) -> Path:
