@@ -1,6 +1,6 @@
 """The task: tell ten digits apart, measured by accuracy.
 
-`seam.py` says what each method is for; the trainer, `check` and `report` use nothing else.
+`engine/task.py` says what each method is for; the trainer, `check` and `report` use nothing else.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What the three tasks have in common: the model, which of its weights decay, and what it computes.
 
-`solving.py` learns Sudoku, `recalling.py` recalls, `language.py` predicts text; `seam.py` says what each method is for.
+`tasks/` has one for Sudoku, for recall and for text; `engine/task.py` says what each method is for.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much memory a training step takes, measured on tensors that have no values, as storages.py says."""
+"""How much memory a training step takes, measured on tensors that have no values, as memory_tracker.py says."""
 
 from contextlib import nullcontext
 from typing import Any
