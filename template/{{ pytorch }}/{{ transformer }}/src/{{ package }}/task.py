@@ -1,10 +1,10 @@
-"""Language modelling: predict each next token, measured in bits per byte."""
+"""Language modelling: predict each next token, measured in bits per byte.
 
-import math
+`engine/task.py` says what each method is for; `engine/text/task.py` has those that do not depend on the model.
+"""
+
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +13,17 @@ from torch.nn import functional
 from .config import DataConfig, ModelConfig
 from .data import prepare
 from .engine.core.batch import Batch
-from .engine.splits.leakage import Leakage
-from .engine.task import Context, Metric, Output, Task
-from .engine.text import generate, metrics
-from .engine.text.baselines import cached_baselines
-from .engine.text.tokens import Text, TextExamples
+from .engine.task import Context, Output
+from .engine.text.task import TextTask, nats_per_token
+from .engine.text.tokens import Text
 from .model import Cache, Transformer
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-class LanguageModeling(Task):
+class LanguageModeling(TextTask):
     """Next-token prediction on a text."""
 
-    unit: ClassVar[str] = "tokens"
-    pipeline: ClassVar[str] = "text-generation"
-
     def __init__(self, data: DataConfig, config: ModelConfig) -> None:
+        super().__init__(config.vocab_size, config.context_length)
         self.source, self.config = data, config
 
     @cached_property
@@ -39,18 +32,6 @@ class LanguageModeling(Task):
 
     def model(self) -> Transformer:
         return Transformer(self.config)
-
-    def data(self, split: str) -> TextExamples:
-        return self.text.examples(split, self.config.context_length)
-
-    def example_batch(self, count: int) -> Batch:
-        return {"tokens": torch.zeros(count, self.config.context_length + 1, dtype=torch.long)}
-
-    def data_hash(self) -> str:
-        return self.text.sha256
-
-    def leakage(self) -> Leakage:
-        return self.text.leakage
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         logits, targets = model(batch["tokens"][:, :-1]), batch["tokens"][:, 1:]
@@ -61,34 +42,7 @@ class LanguageModeling(Task):
 
     def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`tokens` and `nats`, (windows, context): each predicted token and -ln of its probability."""
-        tokens, nats = [], []
-        for batch in loader:
-            targets = batch["tokens"][:, 1:]
-            logits = model(batch["tokens"][:, :-1]).float()
-            nats.append(functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none").cpu())
-            tokens.append(targets.cpu())
-        return {"tokens": torch.cat(tokens), "nats": torch.cat(nats)}
-
-    def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
-        return metrics.metrics(self.text, predictions)
-
-    def baselines(self, split: str) -> dict[str, float]:
-        return cached_baselines(self.text, split)
-
-    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
-        return metrics.figure(predictions)
-
-    def samples(self, model: nn.Module, context: Context) -> str:
-        """The beginnings of two validation documents, and how the model goes on."""
-        assert isinstance(model, Transformer)
-        return generate.continuations(model, self.text, self.config.context_length, context.noise.initial_seed())
-
-    def render_example(self, index: int) -> str:
-        return metrics.beginning(self.text, index)
-
-    def expected_loss(self) -> float:
-        """Of a uniform guess: ln V."""
-        return math.log(self.config.vocab_size)
+        return nats_per_token(model, loader)
 
     def flops(self) -> float:
         """Of a forward pass over a whole context, per token.
@@ -125,6 +79,3 @@ class LanguageModeling(Task):
             "no leak from later tokens": "earlier logits are unchanged to the bit",
             "cached generation": f"largest difference of a logit {difference:.1e}",
         }
-
-    def save_assets(self, folder: Path) -> None:
-        self.text.tokenizer.save(str(folder / "tokenizer.json"))
