@@ -15,8 +15,9 @@ from .engine.optim.optimizers import build_optimizers
 from .engine.task import Task
 from .engine.training.config import TrainConfig
 from .model import FullModel, Recursion
+from .model.cost import flops
 from .model.neural_memory import NeuralMemory
-from .model.titans_mag import decayed, flops
+from .model.titans_mag import decayed
 
 
 class Recursive(Task):

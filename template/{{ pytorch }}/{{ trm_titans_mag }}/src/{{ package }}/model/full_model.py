@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from ..config import ModelConfig
 from .act_head import ActHead
+from .cost import parameters as backbone
 from .titans_mag import State, TitansMAG
-from .titans_mag import parameters as backbone
 from .trm_wrapper import Latent, Recursion
 
 
