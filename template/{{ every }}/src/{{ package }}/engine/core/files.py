@@ -58,3 +58,18 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_all(folder: Path) -> None:
+    """Wait until a folder and all its files are on the disk, with the permissions that new files have."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_file():
+            like_new(path)
+        sync(path)
+
+
+def like_new(file: Path) -> None:
+    """Give a file the permissions of a new one: some libraries leave what they write to this account alone."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    file.chmod(0o666 & ~mask)

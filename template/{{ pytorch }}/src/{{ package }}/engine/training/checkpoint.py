@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
-from ..core.files import replace, sync, write_atomically
+from ..core.files import like_new, replace, sync, sync_all, write_atomically
 from .process_group import Processes
 
 T = TypeVar("T")
@@ -100,8 +100,7 @@ class Index:
         name = temporary.stem
         index = self._with(name, files, best)
         if self.world.is_main:
-            for path in (*temporary.iterdir(), temporary):
-                sync(path)
+            sync_all(temporary)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             replace(temporary, self.folder / name)
             sync(self.folder)
@@ -227,6 +226,7 @@ def save_weights(model: nn.Module, file: Path) -> None:
     temporary = file.with_name(f"{file.name}.tmp")
     try:
         save_model(model, str(temporary))
+        like_new(temporary)
         sync(temporary)
         replace(temporary, file)
     finally:

@@ -1,7 +1,6 @@
 """Which checkpoints of a trainer are whole: transformers writes them in place, so a kill may leave half of one."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
-from ..core.files import write_atomically
+from ..core.files import sync_all, write_atomically
 
 MARK = "complete.json"
 """The checksums of a checkpoint's files, written after them."""
@@ -20,18 +19,10 @@ MARK = "complete.json"
 
 def mark(checkpoint: Path) -> None:
     """Note that a checkpoint is whole, when all of it is on the disk."""
-    sync(checkpoint)
+    sync_all(checkpoint)
     files = sorted(file for file in checkpoint.rglob("*") if file.is_file())
     sums = {file.relative_to(checkpoint).as_posix(): fingerprint(file) for file in files}
     write_atomically(checkpoint / MARK, json.dumps(sums, indent=1) + "\n")
-
-
-def sync(folder: Path) -> None:
-    """Wait until all files of a folder are on the disk."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb+") as handle:
-                os.fsync(handle.fileno())
 
 
 def whole(checkpoint: Path) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from ..core.errors import Problem
-from ..core.files import replace, sync
+from ..core.files import replace, sync_all
 
 PREFIX = "base_model.model."
 """What PEFT puts before the name of a weight."""
@@ -75,7 +75,7 @@ def complete(base: Path, tokenizer: PreTrainedTokenizerBase, partial: Path, targ
     """Add the tokenizer and how to generate, and let the folder appear under its name when it is on the disk."""
     tokenizer.save_pretrained(partial)
     ending(base, tokenizer).save_pretrained(partial)
-    sync(partial)
+    sync_all(partial)
     shutil.rmtree(target, ignore_errors=True)
     replace(partial, target)
 

@@ -13,7 +13,7 @@ import torch
 from tokenizers import AddedToken
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
-from ..core.files import replace
+from ..core.files import replace, sync_all
 
 END = "<|im_end|>"
 PADDING = "<|endoftext|>"
@@ -33,6 +33,7 @@ def make(folder: Path, name: str, texts: Iterable[str], seed: int = 0, vocabular
     tokens = tokenizer(name, texts, vocabulary)
     tokens.save_pretrained(partial)
     model(name, tokens, seed).save_pretrained(partial)
+    sync_all(partial)
     replace(partial, folder)
     return folder
 
