@@ -7,13 +7,14 @@ on the training split alone.
 
 import sys
 
+from .engine.core.cache import kept
 from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
 from .engine.splits.division import Division
 from .engine.splits.splits import SPLITS, lock
 from .engine.text.files import read
 from .engine.text.placing import entries, place
-from .engine.text.tokens import CACHE, Text, write
+from .engine.text.tokens import Text, write
 
 
 def prepare(path: str | None, vocab_size: int, division: Division | None = None) -> Text:
@@ -30,7 +31,9 @@ def prepare(path: str | None, vocab_size: int, division: Division | None = None)
         if not splits[split]:
             raise Problem(f"{name} leaves no text for the {split} split: add more documents")
     digest = lock(name, entries(files, placed), division)
-    folder = CACHE / f"text-{fingerprint(f'2 {digest} {vocab_size}')[:16]}"
-    if not folder.exists():
-        write(folder, splits, vocab_size)
+    folder = kept(
+        f"text-{fingerprint(f'2 {digest} {vocab_size}')[:16]}",
+        f"preparing {len(placed)} documents",
+        lambda folder: write(folder, splits, vocab_size),
+    )
     return Text(folder, digest, leakage)
