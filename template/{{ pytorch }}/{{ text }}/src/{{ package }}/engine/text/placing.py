@@ -16,6 +16,8 @@ from .files import Document
 
 FEW = 30
 """With fewer groups than this, each document is cut in order instead of falling into one split whole."""
+ENOUGH = "60 different documents, or a single one of 10 lines,"
+"""So much text leaves some for every split: of 60 documents, none falls into one of them with a chance of 0.4 %."""
 
 
 def place(documents: Sequence[Document], division: Division | None) -> tuple[list[tuple[Sample, Document]], Leakage]:
