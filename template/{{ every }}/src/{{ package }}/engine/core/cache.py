@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 
 
 def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, filled by `make` where it is missing or damaged; `what` it makes is printed.
+    """The folder `name` of the cache, filled by `make` where it is missing or damaged; `what` it makes is printed, if anything.
 
     Of several processes that need it at once, one makes it and the others wait.
 
@@ -35,7 +35,8 @@ def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
             if whole(folder):
                 return folder
             why = "again, since what was kept is damaged" if folder.exists() else "once"
-            print(f"{what} ({why}; kept in {folder})", file=sys.stderr)
+            if what:
+                print(f"{what} ({why}; kept in {folder})", file=sys.stderr)
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
             make(temporary)
@@ -45,7 +46,7 @@ def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             replace(temporary, folder)
     except OSError as error:
-        raise Problem(f"{what}: cannot write {folder}: {error.strerror or error}") from None
+        raise Problem(f"cannot write {folder}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder

@@ -42,7 +42,7 @@ def cached_baselines(text: Text, split: str) -> dict[str, float]:
     def make(folder: Path) -> None:
         (folder / "bits.json").write_text(json.dumps(baselines(text.bytes("train"), text.bytes(split))))
 
-    folder = kept(f"{text.folder.name}-{split}-baselines", f"baselines of the {split} split", make)
+    folder = kept(f"{text.folder.name}-{split}-baselines", "", make)
     values: dict[str, float] = json.loads((folder / "bits.json").read_text())
     return values
 
