@@ -18,7 +18,9 @@ MANIFEST = "manifest.json"
 
 
 def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, filled by `make` where it is missing or damaged; `what` it makes is printed, if anything.
+    """The folder `name` of the cache, filled by `make` where it is missing or damaged.
+
+    `what` is then printed, if it is anything.
 
     Of several processes that need it at once, one makes it and the others wait.
 

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from .config_io import from_json, to_json
 from .errors import Problem
 from .files import replace, write_atomically
+from .json_io import read_json
 
 T = TypeVar("T")
 
@@ -79,8 +80,8 @@ def runs_in(parent: Path) -> list[Path]:
 def sequence(run: Path) -> int:
     """A number that is larger for later runs: the time, unless the clock was put back; 0 where none is recorded."""
     try:
-        return int(load_environment(run)["sequence"])
-    except (Problem, KeyError, TypeError, ValueError):
+        return int(read_json(run / "environment.json", "sequence")["sequence"])
+    except (Problem, TypeError, ValueError):
         return 0
 
 
@@ -88,17 +89,19 @@ def load_config(run: Path, kind: type[T]) -> T:
     """The configuration, of type `kind`, that a run was started with."""
     try:
         return from_json(kind, (run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{run / 'config.json'} cannot be read: {error}") from error
     except Problem as problem:
         raise Problem(f"{run / 'config.json'}: {problem}") from problem
 
 
 def load_environment(run: Path) -> dict[str, Any]:
-    """Where a run was started."""
-    try:
-        environment: dict[str, Any] = json.loads((run / "environment.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Problem(f"{run / 'environment.json'} cannot be read: {error}") from error
-    return environment
+    """Where a run was started.
+
+    Raises:
+        Problem: it cannot be read.
+    """
+    return read_json(run / "environment.json", "data", "device", "threads", "commit", "packages")
 
 
 def describe_environment(machine: dict[str, Any], data: str) -> dict[str, Any]:
