@@ -43,6 +43,7 @@ ORACLES = [
     "tests/test_kill.py",
     "tests/test_leakage.py",
     "tests/test_page.py",
+    "tests/test_probes.py",
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",
