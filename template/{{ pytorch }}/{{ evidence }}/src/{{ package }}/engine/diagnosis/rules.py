@@ -63,7 +63,7 @@ def not_finite(seen: Observations) -> Iterator[Fault]:
         "backward": f"the gradient is finite behind {name} and not finite before it",
         "norm": f"every gradient is finite and their norm is not; the largest is that of {name}",
     }
-    remedies = {
+    remedy = {
         "data": "leave these examples out in data.py, or fix them",
         "weights": "start a new run from the step before, with a lower --train.learning-rate",
         "forward": f"look in {name} for a division, logarithm, root or exponential without a bound",
@@ -71,7 +71,7 @@ def not_finite(seen: Observations) -> Iterator[Fault]:
         "backward": f"look in {name} for a root, norm or division whose derivative has no bound at zero",
         "norm": "initialise the weights smaller, and scale inputs and targets to about 1",
     }
-    yield Fault("NaN or infinity", [f"step {seen.origin.step}, taken again: {said[where]}"], [remedies[where]])
+    yield Fault("NaN or infinity", [f"step {seen.origin.step}, taken again: {said[where]}"], [remedy[where]])
 
 
 def diverged(seen: Observations) -> Iterator[Fault]:
@@ -161,10 +161,12 @@ def dead_units(seen: Observations) -> Iterator[Fault]:
         for layer in seen.layers
         if layer.dead > DEAD * layer.units
     ]
-    slower = f"--train.learning-rate {seen.config.learning_rate / 3:g}, or --train.warmup-steps longer"
+    remedy = [
+        f"--train.learning-rate {seen.config.learning_rate / 3:g}, or --train.warmup-steps longer",
+        "GELU or leaky ReLU instead of ReLU; biases that begin at zero",
+    ]
     if bad:
-        activation = "GELU or leaky ReLU instead of ReLU; biases that begin at zero"
-        yield Fault("dead units", some(bad), [slower, activation])
+        yield Fault("dead units", some(bad), remedy)
 
 
 def learning_rate(seen: Observations) -> Iterator[Fault]:
