@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_anything()
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
-        if sys.stdout:  # it may be closed from the start
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code(error)
         if code is None:
@@ -80,8 +79,12 @@ def exit_code(error: BaseException) -> int | str | None:
 def print_anything() -> None:
     """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding.
 
-    In a terminal of very few columns, tyro would look for a place to break its lines for ever.
+    What is written to an output that was closed from the start goes nowhere. In a terminal of very few columns, tyro
+    would look for a place to break its lines for ever.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
     if isinstance(sys.stdout, TextIOWrapper):
