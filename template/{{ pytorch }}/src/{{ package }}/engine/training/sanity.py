@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.batch import Batch
+from ..core.errors import require
 from ..task import Config, Context, CutsGradient, ExpectsLoss, Output, Task
 from .config import TrainConfig
 from .device import Device
@@ -47,8 +48,8 @@ class Subject:
         seed_all(self.seed)
         context = Context(0, generator(examples.device, self.seed))
         output = self.task.loss(model, batch, self.task.initial_state(len(examples), examples.device), context)
-        assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
-        assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
+        require(output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum")
+        require(output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32")
         return output
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -96,7 +97,7 @@ def attempt(name: str, check: Callable[[Subject], str], subject: Subject) -> Fin
 def shapes(subject: Subject) -> str:
     """The loss is a finite float32 scalar."""
     loss = subject.loss(subject.model, subject.batch)
-    assert loss.isfinite(), f"the loss is {loss.item()}"
+    require(loss.isfinite(), f"the loss is {loss.item()}")
     return ", ".join(f"{name} {tuple(value.shape)} {value.dtype}" for name, value in subject.batch.items())
 
 
@@ -106,7 +107,7 @@ def initial_loss(subject: Subject) -> str:
     if not isinstance(subject.task, ExpectsLoss):
         return f"{loss:.4f}"
     expected = subject.task.expected_loss()
-    assert abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation"
+    require(abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation")
     return f"{loss:.4f}, expected {expected:.4f}"
 
 
@@ -114,7 +115,7 @@ def gradients(subject: Subject) -> str:
     """Every parameter learns."""
     found = dict(zip(trained(subject.model), subject.gradients(subject.model, subject.batch), strict=True))
     dead = [name for name, gradient in found.items() if not gradient.isfinite().all() or not gradient.any()]
-    assert not dead, f"no usable gradient for {', '.join(dead[:5])}"
+    require(not dead, f"no usable gradient for {', '.join(dead[:5])}")
     return f"all {len(found)} parameters"
 
 
@@ -144,7 +145,7 @@ def separate(subject: Subject) -> str:
     whole = subject.loss(subject.model, subject.batch).item()
     outputs = [subject.output(subject.model, part) for part in parts]
     mean = float(sum(output.loss.item() for output in outputs) / sum(output.units for output in outputs))
-    assert math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one"
+    require(math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one")
     return f"loss {whole:.6f} together, {mean:.6f} one by one"
 
 
@@ -156,13 +157,13 @@ def optimizer(subject: Subject, config: TrainConfig) -> str:
     counts = Counter(id(p) for one in optimizers for group in one.param_groups for p in group["params"])
     named = trained(model)
     wrong = [name for name, p in named.items() if counts[id(p)] != 1]
-    assert not wrong, f"{', '.join(wrong[:5])}: not in exactly one group of the optimizer"
+    require(not wrong, f"{', '.join(wrong[:5])}: not in exactly one group of the optimizer")
     subject.loss(model, subject.batch).backward()
     before = {name: p.detach().clone() for name, p in named.items()}
     for one in optimizers:
         one.step()
     still = [name for name, p in named.items() if torch.equal(p, before[name])]
-    assert not still, f"a step does not move {', '.join(still[:5])}"
+    require(not still, f"a step does not move {', '.join(still[:5])}")
     kinds = ", ".join(type(one).__name__ for one in optimizers)
     return f"{kinds}, {len(named)} parameters in {sum(len(one.param_groups) for one in optimizers)} groups"
 
@@ -174,7 +175,7 @@ def extremes(subject: Subject) -> str:
         edges = [-1e4, 1e4, 0] if value.is_floating_point() else [int(value.min()), int(value.max()), 0]
         for edge in edges:
             loss = subject.loss(subject.model, subject.batch | {name: torch.full_like(value, edge)})
-            assert loss.isfinite(), f"the loss is {loss.item()} where {name} is {edge} everywhere"
+            require(loss.isfinite(), f"the loss is {loss.item()} where {name} is {edge} everywhere")
             tried.append(loss.item())
     return f"loss at most {max(tried):.3f}"
 
@@ -196,7 +197,7 @@ def derivative(subject: Subject) -> str:
             torch._foreach_add_(parameters, direction, alpha=shift)
             sides.append(subject.loss(model, batch).item())
     difference = (sides[0] - sides[1]) / (2 * h)
-    assert math.isclose(along, difference, rel_tol=1e-5, abs_tol=1e-7), f"{along:.9f} against {difference:.9f}"
+    require(math.isclose(along, difference, rel_tol=1e-5, abs_tol=1e-7), f"{along:.9f} against {difference:.9f}")
     return f"{along:.7f} against {difference:.7f}"
 
 
@@ -205,7 +206,7 @@ def deterministic(subject: Subject) -> str:
     model, batch = subject.model, subject.batch
     first, second = ([subject.loss(model, batch), *subject.gradients(model, batch)] for _ in range(2))
     equal = all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    assert equal, "two backward passes differ: look for an operation without a deterministic kernel"
+    require(equal, "two backward passes differ: look for an operation without a deterministic kernel")
     return f"{len(first)} tensors equal to the bit"
 
 
