@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str]) -> Any:
 
 
 def commands() -> dict[str, Any]:
-    """What is typed for each command, and its class: `learning-curve` is `LearningCurve` in learning_curve.py."""
+    """What is typed for each command, and its class: `do-it` would be `DoIt` in do_it.py."""
     found = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         name = "".join(part.title() for part in module.name.split("_"))
