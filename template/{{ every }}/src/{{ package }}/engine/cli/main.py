@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Union
@@ -36,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # asleep. Always asleep, small operations took 2.7 times as long on an idle machine; always awake, a training was
     # slowed down seven times by two others beside it.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    print_anything()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A model says anything, and a pipe on Windows has an old encoding: what that lacks is escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
         sys.stdout.flush()
@@ -71,12 +72,6 @@ def exit_code(error: BaseException) -> int | str | None:
         case RuntimeError() if type(error).__name__ == "InductorError":
             return f"error: {str(error).splitlines()[0]}; --train.compile off trains without torch.compile"
     return None
-
-
-def print_anything() -> None:
-    """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def parse(arguments: Sequence[str]) -> Any:
@@ -136,9 +131,7 @@ def starting_point(command: Any, arguments: Sequence[str]) -> tuple[Config, Path
     options = [part for word in arguments[1:] for part in word.split("=", 1)]
     named = options[0] if options and not options[0].startswith("-") else None
     if named is not None and named not in PRESETS:
-        close = get_close_matches(named, PRESETS, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}{meant}")
+        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}")
     if "--resume" not in options:
         return PRESETS[named or command.preset](), None
     from ..core.runs import find, load_config
