@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Union
@@ -123,7 +122,7 @@ def parse(arguments: Sequence[str]) -> Any:
 
 
 def commands() -> dict[str, Any]:
-    """What is typed for each command, and its class: `learning-curve` is `LearningCurve` in learning_curve.py."""
+    """What is typed for each command, and its class: `do-it` would be `DoIt` in do_it.py."""
     found = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         name = "".join(part.title() for part in module.name.split("_"))
@@ -148,9 +147,7 @@ def starting_point(command: Any, arguments: Sequence[str]) -> tuple[Config, Path
     options = [part for word in arguments[1:] for part in word.split("=", 1)]
     named = options[0] if options and not options[0].startswith("-") else None
     if named is not None and named not in PRESETS:
-        close = get_close_matches(named, PRESETS, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}{meant}")
+        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}")
     if "--resume" not in options:
         return PRESETS[named or command.preset](), None
     from ..core.runs import find, load_config

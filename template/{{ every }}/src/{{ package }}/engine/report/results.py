@@ -31,11 +31,7 @@ def evaluate_finally(run: Path, measure: Callable[[], dict[str, Result]], again:
         "data": environment["data"],
         "weights": hash_of_weights(run),
     }
-
-    def measured() -> dict[str, Any]:
-        return {name: result.as_dict() for name, result in measure().items()}
-
-    return ledger.final(identity, measured, again)
+    return ledger.final(identity, lambda: {name: result.as_dict() for name, result in measure().items()}, again)
 
 
 def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -52,6 +48,7 @@ def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict
         "commit": environment["commit"],
         "data": environment["data"],
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
+        "performance": evaluation.performance(),
         **{name: section(evaluation) for name, section in SECTIONS.items()},
         **(further or {}),
         "validation": {

@@ -1,7 +1,7 @@
 """Metrics, their confidence intervals, and the baselines that give them meaning."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -63,9 +63,15 @@ class Result:
 
     def outcome(self, baseline: float) -> str:
         """How the value stands to a baseline, in words."""
-        return ("beaten" if self.beats(baseline) else "not beaten") + self.leaves_open(
-            baseline
-        ) * ", inside the interval"
+        words = "beaten" if self.beats(baseline) else "not beaten"
+        return f"{words}, inside the interval" if self.leaves_open(baseline) else words
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the value."""
+        if self.ci95:
+            return f"95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f}, n = {self.n}"
+        return "" if self.n is None else f"n = {self.n}, too few for an interval"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it, which knows no number that is not finite: None stands for it."""
@@ -139,43 +145,20 @@ def summarise(metrics: dict[str, Metric], baselines: dict[str, float]) -> dict[s
     """Results of the metrics; the baselines belong to the first."""
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
-        ci95, n = certainty(metric)
+        ci95 = n = None
+        if metric.per_example is not None:
+            n = len(independent(metric.per_example, metric.group)[0])
+            ci95 = interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None
         its_baselines = {} if results else baselines
         results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_baselines, metric.share)
     return results
 
 
-def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
-    """A metric's interval, and how many independent parts it rests on, as far as there are such things."""
-    if metric.per_example is None:
-        return None, None
-    n = len(independent(metric.per_example, metric.group)[0])
-    return interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None, n
-
-
-def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
-    """Rows of name, value and remark for a terminal or a page: each metric, then its baselines from weak to strong."""
+def show(results: Mapping[str, Result]) -> None:
+    """Print each metric, and under it its baselines from weak to strong."""
     rows = []
     for name, result in results.items():
-        remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
-        if result.ci95:
-            remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
-        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *baseline_rows(result)]
-    return rows
-
-
-def baseline_rows(result: Result) -> list[tuple[str, str, str]]:
-    """The baselines of a metric, from weak to strong, and how it stands to them."""
-    ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-    return [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
-
-
-def show(results: dict[str, Result]) -> None:
-    """Print metrics beside their baselines."""
-    show_rows(table(results))
-
-
-def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print names, values and remarks."""
-    for line in aligned(rows, "<32", ">10", "<"):
-        print(line)
+        ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
+        rows.append((name.replace("_", " "), f"{result.value:.3f}", result.remark))
+        rows += [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
+    print("\n".join(aligned(rows, "<32", ">10", "<")))
