@@ -21,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 
 PACKAGE = "transformer_demo"
@@ -284,9 +283,9 @@ def bare(folder: Path) -> Iterator[str]:
 def prepare(home: Path, source: Path) -> str:
     """A folder with a text, a finished run, whose name is returned, and one that was stopped."""
     (home / "text").mkdir(parents=True)
-    noise = np.random.default_rng(0)
+    draw = random.Random(0)
     for number in range(60):
-        words = " ".join(f"w{n}" for n in noise.integers(0, 99, 60))
+        words = " ".join(f"w{draw.randrange(99)}" for _ in range(60))
         (home / "text" / f"{number}.txt").write_text(f"{words}\n", encoding="utf-8")
     plain = Probe(number=-1, words=TRAIN, environment={}, shell=SHELLS[0], states=[])
     for _ in range(2):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from ..core.json_io import finite
 from ..core.table import aligned
 
 Limits = tuple[float, float]
@@ -88,15 +89,6 @@ class Result:
 def number(value: float | None) -> float:
     """A number of a JSON file, where None stands for one that is not finite."""
     return math.nan if value is None else value
-
-
-def finite(values: Any) -> Any:
-    """The same lists, dictionaries and numbers, with None for each number that is not finite, as JSON wants it."""
-    if isinstance(values, dict):
-        return {name: finite(value) for name, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from torch import nn
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
-from ..core.tracking import read
+from ..core.tracking import history
 from ..statistics.metrics import Result, summarise
 from ..task import Config, Context, Task
 from ..training.checkpoint import weights_of
@@ -73,7 +73,7 @@ class Evaluation:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """What was recorded while the run trained."""
-        return read(self.run / "metrics.jsonl")
+        return history(self.run)
 
     @cached_property
     def samples(self) -> str:

@@ -18,8 +18,8 @@ from ..config import RunConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
-from ..core.tracking import read
-from ..finetuning.session import ADAPTER, MODEL, RECORD
+from ..core.tracking import history
+from ..finetuning.session import ADAPTER, MODEL
 from ..finetuning.trajectories import load
 from ..memory.fit import at_once
 from ..models.loading import folder_of
@@ -63,7 +63,7 @@ class Evaluation:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """What was recorded while the run trained."""
-        return read(self.run / RECORD)
+        return history(self.run)
 
     @cached_property
     def samples(self) -> str:

@@ -1,6 +1,5 @@
 """What `diagnose` looks at, writes and says: a block for each finding, diagnosis.json and a picture, in the run."""
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,10 +13,11 @@ from filelock import FileLock, Timeout
 from ..core.batch import Examples
 from ..core.errors import Diverged, Problem
 from ..core.files import save_figure, write_atomically
+from ..core.json_io import to_json_text
 from ..core.runs import load_environment
 from ..core.tracking import read
 from ..statistics.drift import columns, shifts
-from ..statistics.metrics import finite, summarise
+from ..statistics.metrics import summarise
 from ..task import Config, Fault, FindsFaults, Task
 from ..training.checkpoint import MODEL
 from ..training.progress import measuring
@@ -57,7 +57,7 @@ def diagnose(run: Path, config: Config) -> tuple[list[Fault], str]:
     folder = run / "diagnosis"
     folder.mkdir(exist_ok=True)
     results = {"run": run.name, "findings": [fault._asdict() for fault in findings], "observations": asdict(seen)}
-    text = json.dumps(finite(results), indent=2)
+    text = to_json_text(results, indent=2)
     write_atomically(folder / "diagnosis.json", text + "\n")
     save_figure(draw(seen), folder / "diagnosis.png")
     return findings, text

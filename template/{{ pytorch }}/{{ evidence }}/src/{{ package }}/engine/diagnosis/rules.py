@@ -40,7 +40,7 @@ INITIALISATION = "initialise the weights with a standard deviation of 1 / sqrt(i
 def judge(seen: Observations) -> list[Fault]:
     """Everything that is wrong, what hides the rest first."""
     of_steps = (not_finite, diverged, spiked, exploding, vanishing, dead_units, learning_rate)
-    of_splits = (leaking, underfitted, overfitted, imbalanced, noisy_labels, shifted, waits)
+    of_splits = (leaking, no_metric, underfitted, overfitted, imbalanced, noisy_labels, shifted, waits)
     return [fault for rule in of_steps + of_splits for fault in rule(seen)] + seen.faults
 
 
@@ -72,6 +72,15 @@ def not_finite(seen: Observations) -> Iterator[Fault]:
         "norm": "initialise the weights smaller, and scale inputs and targets to about 1",
     }
     yield Fault("NaN or infinity", [f"step {seen.origin.step}, taken again: {said[where]}"], [remedy[where]])
+
+
+def no_metric(seen: Observations) -> Iterator[Fault]:
+    """A metric that is not a number."""
+    steps = [str(step) for step, value in seen.validations.items() if not math.isfinite(value)]
+    if steps:
+        said = f"validation {seen.metric.replace('_', ' ')} is not a finite number at step {', '.join(some(steps))}"
+        remedy = "look in metrics() of task.py for a division by zero, or a logarithm of it"
+        yield Fault("a metric that is not a number", [said], [remedy])
 
 
 def diverged(seen: Observations) -> Iterator[Fault]:
@@ -235,9 +244,10 @@ def overfitted(seen: Observations) -> Iterator[Fault]:
         f"{name}: {train.value:.4g} on the training split, {validation.value:.4g} on the validation split",
         f"{said}, over {GAP:.0%}",
     ]
-    if seen.validations:
-        step = (max if validation.higher_is_better else min)(seen.validations, key=seen.validations.__getitem__)
-        best = f"{seen.validations[step]:.4g}, at step {step} of {seen.steps}"
+    finite = {step: value for step, value in seen.validations.items() if math.isfinite(value)}
+    if finite:
+        step = (max if validation.higher_is_better else min)(finite, key=finite.__getitem__)
+        best = f"{finite[step]:.4g}, at step {step} of {seen.steps}"
         evidence.append(f"while training, the best validation was {best}")
     remedy = [
         "more training data, or augmentation in data.py",
