@@ -63,8 +63,8 @@ def update(session: nox.Session) -> None:
     white space) decide whether it sees all of them.
     """
     forced, answers = "--force" in session.posargs, [word for word in session.posargs if word != "--force"]
-    _require_clean_repository(session)
     _require_source(session)
+    _require_clean_repository(session)
     session.install("copier>=9.17.2")
     versions = json.loads(_copier(session, "check-update", "--output-format", "json"))
     if not versions["update_available"] and not answers:
@@ -120,7 +120,7 @@ def _require_clean_repository(session: nox.Session) -> None:
     if shutil.which("git") is None:
         session.error("An update is a merge, which needs git: install it, and commit this project.")
     status = _git("status", "--porcelain", "--untracked-files=normal", "--", ".")
-    if status.returncode or _git("rev-parse", "--verify", "HEAD").returncode:
+    if status.returncode or _git("cat-file", "-e", f"HEAD:./{ANSWERS}").returncode:
         session.error("An update is a merge, which needs a commit: run `git init`, `git add .` and `git commit` first.")
     if status.stdout:
         session.error("There are changes that are not committed: commit or stash them first, so that none is lost.")
