@@ -141,7 +141,7 @@ def _check_edits(session: nox.Session, old: Path, new: Path, forced: bool) -> No
     gone = [path for path in edited if Path(path).is_file() and not (new / path).is_file()]
     if gone and not forced:
         session.error(
-            "The new version moves or removes files that you changed. Make your changes elsewhere (the template's "
+            "The update moves or removes files that you changed. Make your changes elsewhere (the template's "
             f"changelog says what moved), then let these go with `nox -s update -- --force`: {', '.join(gone)}"
         )
     if gone and _git("ls-files", "--error-unmatch", "--", *gone).returncode:
