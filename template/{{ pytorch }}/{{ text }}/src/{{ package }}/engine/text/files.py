@@ -42,8 +42,12 @@ class Found(NamedTuple):
 
     def describe(self) -> str:
         """What is read, and what is not."""
-        left = ", ".join(f"{count} {why}" for why, count in sorted(self.left_out.items()))
-        return f"{len(self.files)} files{f' (left out: {left})' if left else ''}"
+        kinds = [kind for kind, _ in self.left_out.most_common() if kind.startswith(".")]
+        others = sum(self.left_out[kind] for kind in kinds)
+        reasons = [f"{count} {why}" for why, count in sorted(self.left_out.items()) if why not in kinds]
+        if kinds:
+            reasons.append(f"{others} of other kinds ({', '.join(kinds[:3])}{' …' * (len(kinds) > 3)})")
+        return f"{len(self.files)} files" + (f" (left out: {', '.join(reasons)})" if reasons else "")
 
 
 def find(path: str | None) -> Found:
@@ -74,6 +78,8 @@ def find(path: str | None) -> Found:
     if not found.files:
         raise Problem(f"{root} holds no {', '.join(suffixes)} file")
     found.files.sort()
+    if path is None:
+        found.left_out.clear()  # nobody put these there
     return found
 
 
