@@ -1,0 +1,133 @@
+"""Statements of the kinds that models write, with values that are drawn: what a test compares two databases by."""
+
+import random
+from collections.abc import Iterator
+
+COLUMNS = ("Name", "Height", "Price", "Note")
+ROWS = (
+    ("Unst", "9", "2.50", "first"),
+    ("Foula", "12", "1,200", "ZEBRA"),
+    ("unst", "30", "12.00", "Émile"),
+    ("Sule", "7", "-3.5", "emile"),
+    ("Ström", "100", "0", "50% off_x"),
+    ("O'Hara", "9", "1e3", "back\\slash"),
+    ("Noss", "010", ".5", ""),
+    ("noss", "8", "n/a", "2019-05-01"),
+)
+WHOLE = ("0", "1", "2", "3", "7", "10", "-4", "100", "007", "1 + 1")
+DECIMAL = ("2.50", "0.1", "12.00", "-1.5", "3.14159", "100.0", "5.", ".5")
+DOUBLE = ("2.5e0", "1.5e-3", "-7e0", "1.25e2")
+TEXT = ("'9'", "'unst'", "'2.50'", "'é'", "'12abc'", "'Z'", "''", "'it''s'", "\"Noss\"", "'10'", "'%o%'", "'1e2'")
+FILLINGS = ("'0'", "'ab'")
+COLUMN = ("Name", "Height", "Price", "Note", "`Height`", "t.Name")
+OPERATORS = ("+", "-", "*", "/", "%", "DIV", "MOD")
+RELATIONS = ("=", "<>", "!=", "<", "<=", ">", ">=", "<=>")
+ONE = (
+    "ABS UPPER LOWER LENGTH CHAR_LENGTH TRIM LTRIM RTRIM REVERSE CEIL CEILING FLOOR ROUND SIGN SQRT EXP LN LOG10 "
+    "OCTET_LENGTH UCASE LCASE LOG2"
+).split()
+TWO = "CONCAT ROUND TRUNCATE MOD LEFT RIGHT INSTR LOCATE NULLIF IFNULL COALESCE GREATEST LEAST STRCMP REPEAT LOG".split()
+THREE = "SUBSTRING SUBSTR MID REPLACE SUBSTRING_INDEX LPAD RPAD IF CONCAT_WS FIELD COALESCE GREATEST LOCATE".split()
+CASTS = ("SIGNED", "DECIMAL(10,2)", "DECIMAL", "DECIMAL(5,1)", "DOUBLE")
+AGGREGATES = ("SUM", "AVG", "MIN", "MAX", "COUNT", "SUM(DISTINCT", "COUNT(DISTINCT", "AVG(DISTINCT")
+
+
+class Drawing:
+    """Draws statements from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def of(self, *choices: str) -> str:
+        return self.rng.choice(choices)
+
+    def constant(self) -> str:
+        return self.of(*self.rng.choice((WHOLE, DECIMAL, DOUBLE, TEXT)))
+
+    def value(self, depth: int = 1, columns: bool = True) -> str:
+        """An expression."""
+        kind = self.rng.randrange(10) if depth > 0 else self.rng.randrange(3)
+        if kind < 3:
+            return self.of(*COLUMN) if columns and self.rng.random() < 0.55 else self.constant()
+        one, two, three = (self.value(depth - 1, columns) for _ in range(3))
+        number = self.of("0", "1", "2", "3", "-1", "-2")
+        if kind == 3:
+            return f"({one} {self.of(*OPERATORS)} {two})"
+        if kind == 4:
+            return f"({one} {self.of(*RELATIONS)} {two})"
+        if kind == 5:
+            return f"{self.of(*ONE)}({one})"
+        if kind == 6:
+            return f"CAST({one} AS {self.of(*CASTS)})"
+        if kind == 7:
+            name = self.of(*TWO)
+            return f"{name}({one}, {number if name in {'ROUND', 'TRUNCATE', 'LEFT', 'RIGHT', 'REPEAT'} else two})"
+        if kind == 8:
+            return self.three(one, two, three, number)
+        return f"CASE WHEN {self.condition(depth - 1)} THEN {one} ELSE {two} END" if columns else one
+
+    def three(self, one: str, two: str, three: str, number: str) -> str:
+        """A function of three."""
+        name = self.of(*THREE)
+        if name in {"SUBSTRING", "SUBSTR", "MID"}:
+            return f"{name}({one}, {number}, {self.of('1', '2', '5', '-1')})"
+        if name in {"LPAD", "RPAD"}:
+            return f"{name}({one}, {self.of('2', '4', '8')}, {self.of(*FILLINGS)})"
+        if name == "SUBSTRING_INDEX":
+            return f"{name}({one}, {self.of(repr(','), repr('o'), repr('.'))}, {number})"
+        return f"{name}({one}, {two}, {self.of('1', '2') if name == 'LOCATE' else three})"
+
+    def condition(self, depth: int = 1) -> str:
+        """An expression that holds or not."""
+        kind = self.rng.randrange(9)
+        one, two = self.value(depth), self.value(depth - 1)
+        if kind < 3:
+            return f"{one} {self.of(*RELATIONS)} {two}"
+        if kind == 3:
+            return f"{one} {self.of('', 'NOT ')}IN ({self.constant()}, {self.constant()}, {two})"
+        if kind == 4:
+            return f"{one} {self.of('', 'NOT ')}BETWEEN {self.constant()} AND {two}"
+        if kind == 5:
+            pattern = self.of("'%o%'", "'U_st'", "'1%'", "'%\\\\%'", "'50\\%%'", "'É%'", "'%.%'", "'%\\_x'")
+            return f"{one} {self.of('', 'NOT ')}LIKE {pattern}"
+        if kind == 6:
+            return f"{one} IS {self.of('', 'NOT ')}{self.of('NULL', 'TRUE', 'FALSE')}"
+        if kind == 7 and depth > 0:
+            return f"({self.condition(depth - 1)}) {self.of('AND', 'OR', 'XOR', '||', '&&')} ({self.condition(depth - 1)})"
+        return f"NOT ({one} = {two})" if kind == 7 else one
+
+    def aggregate(self) -> str:
+        name, argument = self.of(*AGGREGATES), self.value(1)
+        return f"{name}{' ' if '(' in name else '('}{argument})"
+
+    def statement(self) -> str:
+        """One of all kinds."""
+        kinds = (
+            lambda: f"SELECT {', '.join(self.value(2, columns=False) for _ in range(3))}",
+            lambda: f"SELECT {self.value(2)}, {self.value(1)} FROM t",
+            lambda: f"SELECT Name FROM t WHERE {self.condition(2)}",
+            lambda: f"SELECT {self.aggregate()}, {self.aggregate()} FROM t WHERE {self.condition(1)}",
+            lambda: f"SELECT {self.aggregate()} {self.of(*OPERATORS)} {self.aggregate()} FROM t",
+            lambda: f"SELECT {self.value(1)} AS k, {self.aggregate()}, COUNT(*) FROM t GROUP BY k",
+            lambda: f"SELECT Note, {self.aggregate()} AS n FROM t GROUP BY UPPER(LEFT(Name, 1)) HAVING n > {self.constant()}",
+            lambda: f"SELECT DISTINCT {self.value(1)} FROM t",
+            lambda: f"SELECT {self.value(1)} AS k, Name FROM t ORDER BY k, BINARY_ORDER",
+            lambda: f"SELECT {self.value(1)} FROM t UNION {self.of('', 'ALL ')}SELECT {self.of(*WHOLE, *DECIMAL, *TEXT)}",
+            lambda: f"SELECT Name FROM t WHERE {self.value(1)} {self.of(*RELATIONS[:-1])} (SELECT {self.aggregate()} FROM t)",
+            lambda: f"SELECT Name FROM t WHERE {self.value(1)} {self.of('', 'NOT ')}IN (SELECT {self.value(1)} FROM t)",
+            lambda: f"SELECT x.k + 1, CONCAT(x.k) FROM (SELECT {self.value(1)} AS k FROM t) x WHERE x.k > {self.constant()}",
+            lambda: f"INSERT INTO t VALUES ({', '.join(self.value(2, columns=False) for _ in COLUMNS)})",
+            lambda: f"INSERT INTO t (Name, Price) SELECT {self.value(1)}, {self.value(1)} FROM t WHERE {self.condition(0)}",
+            lambda: f"UPDATE t SET {self.of(*COLUMNS)} = {self.value(2)} WHERE {self.condition(1)}",
+            lambda: f"UPDATE t SET Note = {self.value(1)}, Price = {self.value(1)}",
+            lambda: f"UPDATE t SET Note = {self.value(1)} WHERE Name = {self.of(*TEXT)}",
+            lambda: f"DELETE FROM t WHERE {self.condition(1)}",
+        )
+        return self.rng.choice(kinds)().replace(", BINARY_ORDER", ", Height, Price")
+
+
+def drawn(count: int, seed: int) -> Iterator[str]:
+    """So many statements on a table `t` of `COLUMNS` and `ROWS`."""
+    drawing = Drawing(seed)
+    for _ in range(count):
+        yield drawing.statement()
