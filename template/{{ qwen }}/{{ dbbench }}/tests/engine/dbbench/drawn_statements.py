@@ -17,7 +17,7 @@ ROWS = (
 WHOLE = ("0", "1", "2", "3", "7", "10", "-4", "100", "007", "1 + 1")
 DECIMAL = ("2.50", "0.1", "12.00", "-1.5", "3.14159", "100.0", "5.", ".5")
 DOUBLE = ("2.5e0", "1.5e-3", "-7e0", "1.25e2")
-TEXT = ("'9'", "'unst'", "'2.50'", "'é'", "'12abc'", "'Z'", "''", "'it''s'", "\"Noss\"", "'10'", "'%o%'", "'1e2'")
+TEXT = ("'9'", "'unst'", "'2.50'", "'é'", "'12abc'", "'Z'", "''", "'it''s'", '"Noss"', "'10'", "'%o%'", "'1e2'")
 FILLINGS = ("'0'", "'ab'")
 COLUMN = ("Name", "Height", "Price", "Note", "`Height`", "t.Name")
 OPERATORS = ("+", "-", "*", "/", "%", "DIV", "MOD")
@@ -26,7 +26,7 @@ ONE = (
     "ABS UPPER LOWER LENGTH CHAR_LENGTH TRIM LTRIM RTRIM REVERSE CEIL CEILING FLOOR ROUND SIGN SQRT EXP LN LOG10 "
     "OCTET_LENGTH UCASE LCASE LOG2"
 ).split()
-TWO = "CONCAT ROUND TRUNCATE MOD LEFT RIGHT INSTR LOCATE NULLIF IFNULL COALESCE GREATEST LEAST STRCMP REPEAT LOG".split()
+TWO = "CONCAT ROUND TRUNCATE MOD LEFT RIGHT INSTR LOCATE NULLIF IFNULL COALESCE GREATEST LEAST STRCMP REPEAT".split()
 THREE = "SUBSTRING SUBSTR MID REPLACE SUBSTRING_INDEX LPAD RPAD IF CONCAT_WS FIELD COALESCE GREATEST LOCATE".split()
 CASTS = ("SIGNED", "DECIMAL(10,2)", "DECIMAL", "DECIMAL(5,1)", "DOUBLE")
 AGGREGATES = ("SUM", "AVG", "MIN", "MAX", "COUNT", "SUM(DISTINCT", "COUNT(DISTINCT", "AVG(DISTINCT")
@@ -93,7 +93,9 @@ class Drawing:
         if kind == 6:
             return f"{one} IS {self.of('', 'NOT ')}{self.of('NULL', 'TRUE', 'FALSE')}"
         if kind == 7 and depth > 0:
-            return f"({self.condition(depth - 1)}) {self.of('AND', 'OR', 'XOR', '||', '&&')} ({self.condition(depth - 1)})"
+            return (
+                f"({self.condition(depth - 1)}) {self.of('AND', 'OR', 'XOR', '||', '&&')} ({self.condition(depth - 1)})"
+            )
         return f"NOT ({one} = {two})" if kind == 7 else one
 
     def aggregate(self) -> str:
@@ -102,28 +104,31 @@ class Drawing:
 
     def statement(self) -> str:
         """One of all kinds."""
-        kinds = (
-            lambda: f"SELECT {', '.join(self.value(2, columns=False) for _ in range(3))}",
-            lambda: f"SELECT {self.value(2)}, {self.value(1)} FROM t",
-            lambda: f"SELECT Name FROM t WHERE {self.condition(2)}",
-            lambda: f"SELECT {self.aggregate()}, {self.aggregate()} FROM t WHERE {self.condition(1)}",
-            lambda: f"SELECT {self.aggregate()} {self.of(*OPERATORS)} {self.aggregate()} FROM t",
-            lambda: f"SELECT {self.value(1)} AS k, {self.aggregate()}, COUNT(*) FROM t GROUP BY k",
-            lambda: f"SELECT Note, {self.aggregate()} AS n FROM t GROUP BY UPPER(LEFT(Name, 1)) HAVING n > {self.constant()}",
-            lambda: f"SELECT DISTINCT {self.value(1)} FROM t",
-            lambda: f"SELECT {self.value(1)} AS k, Name FROM t ORDER BY k, BINARY_ORDER",
-            lambda: f"SELECT {self.value(1)} FROM t UNION {self.of('', 'ALL ')}SELECT {self.of(*WHOLE, *DECIMAL, *TEXT)}",
-            lambda: f"SELECT Name FROM t WHERE {self.value(1)} {self.of(*RELATIONS[:-1])} (SELECT {self.aggregate()} FROM t)",
-            lambda: f"SELECT Name FROM t WHERE {self.value(1)} {self.of('', 'NOT ')}IN (SELECT {self.value(1)} FROM t)",
-            lambda: f"SELECT x.k + 1, CONCAT(x.k) FROM (SELECT {self.value(1)} AS k FROM t) x WHERE x.k > {self.constant()}",
-            lambda: f"INSERT INTO t VALUES ({', '.join(self.value(2, columns=False) for _ in COLUMNS)})",
-            lambda: f"INSERT INTO t (Name, Price) SELECT {self.value(1)}, {self.value(1)} FROM t WHERE {self.condition(0)}",
-            lambda: f"UPDATE t SET {self.of(*COLUMNS)} = {self.value(2)} WHERE {self.condition(1)}",
-            lambda: f"UPDATE t SET Note = {self.value(1)}, Price = {self.value(1)}",
-            lambda: f"UPDATE t SET Note = {self.value(1)} WHERE Name = {self.of(*TEXT)}",
-            lambda: f"DELETE FROM t WHERE {self.condition(1)}",
+        v, c, a = self.value, self.condition, self.aggregate
+        select = (
+            lambda: f"{v(2, columns=False)}, {v(2, columns=False)}, {v(2, columns=False)}",
+            lambda: f"{v(2)}, {v(1)} FROM t",
+            lambda: f"Name FROM t WHERE {c(2)}",
+            lambda: f"{a()}, {a()} FROM t WHERE {c(1)}",
+            lambda: f"{a()} {self.of(*OPERATORS)} {a()} FROM t",
+            lambda: f"{v(1)} AS k, {a()}, COUNT(*) FROM t GROUP BY k",
+            lambda: f"Note, {a()} AS n FROM t GROUP BY UPPER(LEFT(Name, 1)) HAVING n > {self.constant()}",
+            lambda: f"DISTINCT {v(1)} FROM t",
+            lambda: f"{v(1)} AS k, Name FROM t ORDER BY k, Height, Price",
+            lambda: f"{v(1)} FROM t UNION {self.of('', 'ALL ')}SELECT {self.of(*WHOLE, *DECIMAL, *TEXT)}",
+            lambda: f"Name FROM t WHERE {v(1)} {self.of(*RELATIONS[:-1])} (SELECT {a()} FROM t)",
+            lambda: f"Name FROM t WHERE {v(1)} {self.of('', 'NOT ')}IN (SELECT {v(1)} FROM t)",
+            lambda: f"x.k + 1, CONCAT(x.k) FROM (SELECT {v(1)} AS k FROM t) x WHERE x.k > {self.constant()}",
         )
-        return self.rng.choice(kinds)().replace(", BINARY_ORDER", ", Height, Price")
+        change = (
+            lambda: f"INSERT INTO t VALUES ({', '.join(v(2, columns=False) for _ in COLUMNS)})",
+            lambda: f"INSERT INTO t (Name, Price) SELECT {v(1)}, {v(1)} FROM t WHERE {c(0)}",
+            lambda: f"UPDATE t SET {self.of(*COLUMNS)} = {v(2)} WHERE {c(1)}",
+            lambda: f"UPDATE t SET Note = {v(1)}, Price = {v(1)}",
+            lambda: f"UPDATE t SET Note = {v(1)} WHERE Name = {self.of(*TEXT)}",
+            lambda: f"DELETE FROM t WHERE {c(1)}",
+        )
+        return f"SELECT {self.rng.choice(select)()}" if self.rng.random() < 0.6 else self.rng.choice(change)()
 
 
 def drawn(count: int, seed: int) -> Iterator[str]:

@@ -1,12 +1,10 @@
 """MySQL's aggregates, on the values of `values.py`, as classes that SQLite makes one of for each group."""
 
-from collections.abc import Callable
-from decimal import Decimal
 from functools import cmp_to_key
 
 from .arithmetic import add, div
 from .comparison import compared
-from .values import Exact, Raw, Unsuitable, Value, decoded, encoded, exact, folded, number, text
+from .values import Exact, Raw, Unsuitable, Value, decoded, double, encoded, exact, folded, number, text
 
 CUT = 1024
 """Bytes of a GROUP_CONCAT: MySQL's `group_concat_max_len`."""
@@ -25,7 +23,9 @@ class Total:
         value = decoded(raw)
         if value is not None:
             found = number(value)
-            self.total = add(0 if self.total is None else self.total, found if isinstance(found, float) else exact(found))
+            self.total = add(
+                0 if self.total is None else self.total, found if isinstance(found, float) else exact(found)
+            )
             self.count += 1
 
     def finalize(self) -> Raw:
@@ -36,7 +36,10 @@ class Mean(Total):
     """AVG."""
 
     def finalize(self) -> Raw:
-        return encoded(div(self.total, self.count)) if self.count else None
+        mean = div(self.total, self.count) if self.count else None
+        if isinstance(mean, Exact) and isinstance(self.total, Exact):
+            mean = mean._replace(near=double(self.total) / self.count)
+        return encoded(mean)
 
 
 class Largest:

@@ -9,7 +9,20 @@ import operator
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, localcontext
 
-from .values import PLACES, SMALLEST, Exact, Number, Unsuitable, Value, double, exact, fitted, leading, number, plain, quotient
+from .values import (
+    PLACES,
+    SMALLEST,
+    Exact,
+    Unsuitable,
+    Value,
+    double,
+    exact,
+    fitted,
+    leading,
+    number,
+    plain,
+    quotient,
+)
 
 _CONTEXT = Context(prec=65)
 """As many digits as MySQL's decimals have."""
@@ -59,7 +72,8 @@ def counted(one: Value, other: Value, count: Callable[..., int | float | Decimal
         return whole(int(count(left, right)))
     first, second = exact(left), exact(right)
     with localcontext(_CONTEXT):
-        return Exact(Decimal(count(first.value, second.value)), min(scale(first.scale, second.scale), PLACES))
+        result = Decimal(count(first.value, second.value))
+        return Exact(result or abs(result), min(scale(first.scale, second.scale), PLACES))
 
 
 def finite(value: float) -> float:
@@ -91,22 +105,39 @@ def integer(value: Value) -> int:
 
 
 def add(one: Value, other: Value) -> Value:
-    return counted(one, other, operator.add, max)
+    """+."""
+    return counted(one, other, plus, max)
+
+
+def plus(one: int | float | Decimal, other: int | float | Decimal) -> int | float | Decimal:
+    """A sum. Of decimals that cancel each other a 0 without places is left."""
+    result: int | float | Decimal = operator.add(one, other)
+    return Decimal(0) if isinstance(result, Decimal) and one and not result else result
 
 
 def sub(one: Value, other: Value) -> Value:
-    return counted(one, other, operator.sub, max)
+    """-."""
+    return counted(one, other, minus, max)
+
+
+def minus(one: int | float | Decimal, other: int | float | Decimal) -> int | float | Decimal:
+    """A difference. Of equal decimals it is a 0 without places."""
+    result: int | float | Decimal = operator.sub(one, other)
+    return Decimal(0) if isinstance(result, Decimal) and not result else result
 
 
 def mul(one: Value, other: Value) -> Value:
+    """*."""
     return counted(one, other, operator.mul, operator.add)
 
 
 def neg(value: Value) -> Value:
-    return sub(0, value)
+    """-, of one number."""
+    return mul(-1, value)
 
 
 def div(one: Value, other: Value) -> Value:
+    """/."""
     if one is None or other is None:
         return None
     left, right = number(one), number(other)
@@ -141,12 +172,14 @@ def remainder(one: int | float | Decimal, other: int | float | Decimal) -> int |
 
 
 def absolute(value: Value) -> Value:
+    """ABS."""
     if value is None:
         return None
     return neg(value) if plain(number(value)) < 0 else add(value, 0)
 
 
 def sign(value: Value) -> Value:
+    """SIGN."""
     if value is None:
         return None
     found = plain(number(value))
@@ -154,10 +187,12 @@ def sign(value: Value) -> Value:
 
 
 def ceil(value: Value) -> Value:
+    """CEIL."""
     return integral(value, ROUND_CEILING, math.ceil)
 
 
 def floor(value: Value) -> Value:
+    """FLOOR."""
     return integral(value, ROUND_FLOOR, math.floor)
 
 
@@ -184,6 +219,7 @@ def round_(value: Value, digits: Value = 0) -> Value:
 
 
 def truncate(value: Value, digits: Value) -> Value:
+    """TRUNCATE."""
     return cut(value, digits, ROUND_DOWN, math.trunc)
 
 

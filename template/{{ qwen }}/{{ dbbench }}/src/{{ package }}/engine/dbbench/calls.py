@@ -77,7 +77,7 @@ RANKS = {
 }
 
 
-def function(node: exp.Expression, to: Translator) -> Sql:
+def function(node: exp.Expr, to: Translator) -> Sql:
     """One of `CALLS`."""
     wanted = CALLS[type(node).__name__]
     only(node, *wanted.arguments.split(), *FLAGS)
@@ -90,7 +90,7 @@ def function(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{wanted.name}({', '.join(texts)})", wanted.kind)
 
 
-def named(node: exp.Expression, to: Translator) -> Sql:
+def named(node: exp.Expr, to: Translator) -> Sql:
     """One of `NAMES`."""
     name, made = node.name.upper(), [to.sql(each) for each in node.expressions]
     if name not in NAMES:
@@ -100,20 +100,22 @@ def named(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{NAMES[name][0]}({', '.join(one.read for one in made)})", NAMES[name][1])
 
 
-def length(node: exp.Expression, to: Translator) -> Sql:
+def length(node: exp.Expr, to: Translator) -> Sql:
     """LENGTH counts bytes, CHAR_LENGTH characters."""
     only(node, "this", "binary")
     return Sql(f"my_{'length' if node.args.get('binary') else 'char_length'}({to.sql(node.this).read})", INTEGER)
 
 
-def trimmed(node: exp.Expression, to: Translator) -> Sql:
+def trimmed(node: exp.Expr, to: Translator) -> Sql:
+    """TRIM, LTRIM and RTRIM."""
     only(node, "this", "position", "expression")
     name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position")), "trim")
     texts = [to.sql(each).read for each in (node.this, node.args.get("expression")) if each]
     return Sql(f"my_{name}({', '.join(texts)})", TEXT)
 
 
-def padded(node: exp.Expression, to: Translator) -> Sql:
+def padded(node: exp.Expr, to: Translator) -> Sql:
+    """LPAD and RPAD."""
     if not node.args.get("fill_pattern"):
         raise Refused(written(node))
     one, fill = to.sql(node.this), to.sql(node.args["fill_pattern"])
@@ -121,7 +123,7 @@ def padded(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{name}({one.read}, {to.number(node.expression).text}, {fill.read})", TEXT)
 
 
-def places(node: exp.Expression, to: Translator) -> Sql:
+def places(node: exp.Expr, to: Translator) -> Sql:
     """ROUND and TRUNCATE: how many places remain has to stand there."""
     only(node, "this", "decimals")
     one, digits = to.number(node.this), node.args.get("decimals")
@@ -132,7 +134,7 @@ def places(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{type(node).__name__.lower()}({one.text}, {found})", kind)
 
 
-def whole(node: exp.Expression, to: Translator) -> Sql:
+def whole(node: exp.Expr, to: Translator) -> Sql:
     """CEIL and FLOOR: a decimal becomes a whole number, and a double stays one."""
     only(node, "this")
     one = to.number(node.this)
@@ -140,13 +142,15 @@ def whole(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{type(node).__name__.lower()}({one.text})", kind)
 
 
-def absolute(node: exp.Expression, to: Translator) -> Sql:
+def absolute(node: exp.Expr, to: Translator) -> Sql:
+    """ABS."""
     only(node, "this")
     one = to.number(node.this)
     return Sql(f"my_abs({one.text})", arithmetic(one.kind, NULL, one.kind.scale))
 
 
-def cast(node: exp.Expression, to: Translator) -> Sql:
+def cast(node: exp.Expr, to: Translator) -> Sql:
+    """CAST and CONVERT."""
     only(node, "this", "to")
     target = node.args["to"]
     name, numbers = target.this.value, [int(each.name) for each in target.expressions]
@@ -165,7 +169,8 @@ def cast(node: exp.Expression, to: Translator) -> Sql:
     raise Refused(written(node))
 
 
-def counted(node: exp.Expression, to: Translator) -> Sql:
+def counted(node: exp.Expr, to: Translator) -> Sql:
+    """COUNT."""
     only(node, "this", "big_int")
     if isinstance(node.this, exp.Star):
         return Sql("COUNT(*)", INTEGER)
@@ -174,7 +179,7 @@ def counted(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"COUNT({'DISTINCT ' if distinct else ''}{one.collated if distinct else one.text})", INTEGER)
 
 
-def single(node: exp.Expression) -> tuple[bool, exp.Expression]:
+def single(node: exp.Expr) -> tuple[bool, exp.Expr]:
     """The argument of an aggregate, and whether equal values count once."""
     if not isinstance(node.this, exp.Distinct):
         return False, node.this
@@ -183,25 +188,29 @@ def single(node: exp.Expression) -> tuple[bool, exp.Expression]:
     return True, node.this.expressions[0]
 
 
-def total(node: exp.Expression, to: Translator) -> Sql:
+def total(node: exp.Expr, to: Translator) -> Sql:
     """SUM and AVG."""
     only(node, "this")
     distinct, value = single(node)
     one = to.number(value)
     name, more = ("sum", 0) if isinstance(node, exp.Sum) else ("avg", INCREMENT)
     kind = arithmetic(one.kind, DECIMAL, one.kind.scale + more)
-    text = f"DISTINCT {one.into(DOUBLE).text if one.kind == TEXT else one.collated}" if distinct else one.text
-    return Sql(f"my_{name}({text})", kind)
+    if not distinct:
+        return Sql(f"my_{name}({one.text})", kind)
+    # Which values are equal is seen when a text is a number, and a quotient is cut to its places.
+    cut = one.kind.rank == DECIMAL.rank
+    text = f"my_as_decimal({one.text}, 65, {one.kind.scale})" if cut else one.into(DOUBLE).text
+    return Sql(f"my_{name}(DISTINCT {text if cut or one.kind == TEXT else one.collated})", kind)
 
 
-def extreme(node: exp.Expression, to: Translator) -> Sql:
+def extreme(node: exp.Expr, to: Translator) -> Sql:
     """MIN and MAX."""
     only(node, "this")
     one = to.sql(single(node)[1])
     return Sql(f"my_{type(node).__name__.lower()}({one.text})", one.kind)
 
 
-def joined(node: exp.Expression, to: Translator) -> Sql:
+def joined(node: exp.Expr, to: Translator) -> Sql:
     """GROUP_CONCAT."""
     only(node, "this", "separator")
     keys, value, distinct = [], node.this, False
@@ -218,7 +227,7 @@ def joined(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_group_concat({', '.join(texts)})", TEXT)
 
 
-def window(node: exp.Expression, to: Translator) -> Sql:
+def window(node: exp.Expr, to: Translator) -> Sql:
     """A function with OVER behind it, over whole partitions or from their beginning."""
     only(node, "this", "partition_by", "order", "over")
     name = type(node.this).__name__
@@ -235,7 +244,7 @@ def window(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"{made.text} OVER ({' '.join(over)})", made.kind)
 
 
-def ordered(node: exp.Expression, to: Translator) -> str:
+def ordered(node: exp.Expr, to: Translator) -> str:
     """A key of an order; a number stands for a column."""
     only(node, "this", "desc", "nulls_first")
     place = isinstance(node.this, exp.Literal) and not node.this.is_string
@@ -243,7 +252,7 @@ def ordered(node: exp.Expression, to: Translator) -> str:
     return f"{text}{' COLLATE my' if place else ''}{' DESC' if node.args.get('desc') else ''}"
 
 
-CALLED: dict[type[exp.Expression], Callable[[exp.Expression, Translator], Sql]] = {
+CALLED: dict[type[exp.Expr], Callable[[exp.Expr, Translator], Sql]] = {
     **{getattr(exp, name): function for name in CALLS},
     exp.Anonymous: named,
     exp.Length: length,

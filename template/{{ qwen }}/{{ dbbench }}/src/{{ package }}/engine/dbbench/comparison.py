@@ -16,11 +16,10 @@ def compared(one: Value, other: Value) -> int | None:
     if isinstance(one, str) and isinstance(other, str):
         left, right = folded(one), folded(other)
         return (left > right) - (left < right)
-    left, right = number(one), number(other)
-    if isinstance(left, float) or isinstance(right, float):
-        left, right = double(left), double(right)
-    first, second = plain(left), plain(right)
-    return (first > second) - (first < second)
+    first, second = number(one), number(other)
+    if isinstance(first, float) or isinstance(second, float):
+        first, second = double(first), double(second)
+    return (plain(first) > plain(second)) - (plain(first) < plain(second))
 
 
 def comparison(holds: Callable[[int], bool]) -> Callable[[Value, Value], Value]:
@@ -43,6 +42,7 @@ def same(one: Value, other: Value) -> Value:
 
 
 def between(value: Value, low: Value, high: Value) -> Value:
+    """BETWEEN."""
     found = (below(low, value), below(value, high))
     return 0 if 0 in found else None if None in found else 1
 
@@ -78,14 +78,17 @@ def field(value: Value, *others: Value) -> Value:
 
 
 def strcmp(one: Value, other: Value) -> Value:
+    """STRCMP."""
     return None if one is None or other is None else compared(text(one), text(other))
 
 
 def as_text(value: Value, length: Value = None) -> Value:
+    """CAST to CHAR, with a length."""
     return None if value is None else text(value)[: length if isinstance(length, int) else None]
 
 
 def as_double(value: Value) -> Value:
+    """CAST to DOUBLE."""
     return None if value is None else double(number(value))
 
 
@@ -95,7 +98,8 @@ def as_decimal(value: Value, digits: Value, scale: Value, strict: Value = 0) -> 
     Raises:
         Unsuitable: it is larger, and a change asks.
     """
-    assert isinstance(digits, int) and isinstance(scale, int), "the translation writes them"
+    assert isinstance(digits, int), "the translation writes it"
+    assert isinstance(scale, int), "and this too"
     if value is None:
         return None
     found = value.value if isinstance(value, Exact) else Decimal(leading(text(value))[0])

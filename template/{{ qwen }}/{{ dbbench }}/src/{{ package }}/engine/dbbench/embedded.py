@@ -1,8 +1,8 @@
 """SQLite in memory, which answers as the MySQL of the benchmark does, and is closed to everything else.
 
-A model's statement is translated: `statements.py` writes another, and refuses what it cannot. It can neither open a file
-nor load code: when it is compiled, an authorizer refuses whatever is not in `ALLOWED`. It ends after `SECONDS`; values,
-rows and the whole database have a size that they cannot exceed.
+A model's statement is translated: `statements.py` writes another, and refuses what it cannot. That one can neither open
+a file nor load code: when it is compiled, an authorizer refuses whatever is not in `ALLOWED`. It ends after `SECONDS`;
+values, rows and the whole database have a size that they cannot exceed.
 """
 
 import re
@@ -32,7 +32,7 @@ ALLOWED = {
 }
 FUNCTIONS = {**ARITHMETIC, **COMPARISONS, **TEXTS}
 NATIVE = {"coalesce", "count", "cume_dist", "dense_rank", "like", "percent_rank", "rank", "row_number"}
-"""Functions of SQLite's own that do as MySQL's. One that is not named, `printf`, can take ten seconds in a single step."""
+"""Functions of SQLite's own that do as MySQL's. One that is not here, `printf`, can take ten seconds in one step."""
 KNOWN = NATIVE | {f"my_{name}" for name in ("stored", *FUNCTIONS, *AGGREGATES)}
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 50_000,

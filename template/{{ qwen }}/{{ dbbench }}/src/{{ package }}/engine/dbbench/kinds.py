@@ -1,3 +1,4 @@
+# ruff: noqa: S608 (names are quoted, and values are translated: nothing of the text that was read is copied)
 """What a translation of MySQL's statements is made of: expressions for SQLite, and the kinds of their values.
 
 MySQL knows the kind of an expression before it executes a statement, and all values of a column are of one kind.
@@ -72,7 +73,12 @@ class Selection(NamedTuple):
 
     def into(self, kinds: Sequence[Kind]) -> str:
         """It with columns of these kinds."""
-        made = [f"{one.into(kind).collated}{name}" for (one, name), kind in zip(self.columns, kinds, strict=True)]
+        # Where a text is among them, a number is what a column of texts keeps of it.
+        listed = [
+            Sql(f"my_stored({one.text})", TEXT) if kind == TEXT and one.kind.numeric else one.into(kind)
+            for (one, _), kind in zip(self.columns, kinds, strict=True)
+        ]
+        made = [f"{one.collated}{name}" for one, (_, name) in zip(listed, self.columns, strict=True)]
         return f"{self.before}{', '.join(made)}{self.after}"
 
 
@@ -114,7 +120,9 @@ class Query(NamedTuple):
         if not any(kind.fixed for kind in kinds):
             return self.text
         names = [f"`{place}`" for place in range(len(kinds))]
-        shown = [f"my_round({name}, {kind.scale})" if kind.fixed else name for name, kind in zip(names, kinds, strict=True)]
+        shown = [
+            f"my_round({name}, {kind.scale})" if kind.fixed else name for name, kind in zip(names, kinds, strict=True)
+        ]
         return f"WITH result({', '.join(names)}) AS ({self.text}) SELECT {', '.join(shown)} FROM result"
 
     def column(self) -> Kind:
@@ -139,19 +147,19 @@ class Translator(Protocol):
     strict: bool
     """Whether a text that is no number is an error."""
 
-    def sql(self, node: exp.Expression) -> Sql:
+    def sql(self, node: exp.Expr) -> Sql:
         """An expression in it."""
 
-    def number(self, node: exp.Expression, check: str = "checked") -> Sql:
+    def number(self, node: exp.Expr, check: str = "checked") -> Sql:
         """An expression that has to be a number."""
 
-    def condition(self, node: exp.Expression) -> str:
+    def condition(self, node: exp.Expr) -> str:
         """An expression that holds or not."""
 
-    def query(self, node: exp.Expression) -> Query:
+    def query(self, node: exp.Expr) -> Query:
         """A query in it."""
 
-    def column(self, node: exp.Expression) -> Sql:
+    def column(self, node: exp.Expr) -> Sql:
         """A column."""
 
 
@@ -175,7 +183,7 @@ def arithmetic(one: Kind, other: Kind, scale: int) -> Kind:
     )
 
 
-def only(node: exp.Expression, *names: str) -> None:
+def only(node: exp.Expr, *names: str) -> None:
     """See that nothing else belongs to a part of a statement.
 
     Raises:
@@ -186,7 +194,7 @@ def only(node: exp.Expression, *names: str) -> None:
             raise Refused(f"{name.strip('_').replace('_', ' ')} in {written(node)}")
 
 
-def written(node: exp.Expression) -> str:
+def written(node: exp.Expr) -> str:
     """A part of a statement as MySQL writes it, cut."""
     whole = node.sql("mysql")
     return whole if len(whole) <= 80 else f"{whole[:80]}…"

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 (names are quoted, and values are translated: nothing of the text that was read is copied)
 """MySQL's values, operators, conditions and choices in SQLite's SQL."""
 
 import re
@@ -13,7 +14,6 @@ from .kinds import (
     NULL,
     TEXT,
     UNKNOWN,
-    Kind,
     Refused,
     Sql,
     Translator,
@@ -30,7 +30,7 @@ _WHOLE, _PLAIN = re.compile(r"[0-9]+"), re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 _DOUBLE = re.compile(rf"(?:{_PLAIN.pattern})[eE][+-]?[0-9]+")
 
 
-def literal(node: exp.Expression, to: Translator, sign: str = "") -> Sql:
+def literal(node: exp.Expr, to: Translator, sign: str = "") -> Sql:
     """A text, or a number: MySQL tells whole ones, decimals and doubles apart by how they are written."""
     value = str(node.this)
     if node.args["is_string"]:
@@ -39,6 +39,7 @@ def literal(node: exp.Expression, to: Translator, sign: str = "") -> Sql:
         return Sql(str(int(sign + value)), INTEGER)
     if _PLAIN.fullmatch(value):
         found = Decimal(f"{sign}{value}")
+        found = found or abs(found)
         return Sql(constant(Exact(found, places(found))), decimal(places(found)))
     if not _DOUBLE.fullmatch(value):
         raise Refused(value)
@@ -48,33 +49,37 @@ def literal(node: exp.Expression, to: Translator, sign: str = "") -> Sql:
     return Sql(repr(double + 0.0), DOUBLE)
 
 
-def nothing(node: exp.Expression, to: Translator) -> Sql:
+def nothing(node: exp.Expr, to: Translator) -> Sql:
+    """NULL."""
     return Sql("NULL", NULL)
 
 
-def boolean(node: exp.Expression, to: Translator) -> Sql:
+def boolean(node: exp.Expr, to: Translator) -> Sql:
+    """TRUE and FALSE."""
     return Sql(str(int(node.this)), INTEGER)
 
 
-def column(node: exp.Expression, to: Translator) -> Sql:
+def column(node: exp.Expr, to: Translator) -> Sql:
+    """A column."""
     return to.column(node)
 
 
-def parentheses(node: exp.Expression, to: Translator) -> Sql:
+def parentheses(node: exp.Expr, to: Translator) -> Sql:
+    """What stands in parentheses."""
     return to.sql(node.this)
 
 
-def scalar(node: exp.Expression, to: Translator) -> Sql:
+def scalar(node: exp.Expr, to: Translator) -> Sql:
     """A query in place of a value: MySQL does not take the first of several rows."""
     only(node, "this")
     query = to.query(node.this)
     return Sql(f"(WITH one(value) AS ({query.text}) SELECT my_single(value) FROM one)", query.column())
 
 
-def operator(scale: Callable[[int, int], int]) -> Callable[[exp.Expression, Translator], Sql]:
+def operator(scale: Callable[[int, int], int]) -> Callable[[exp.Expr, Translator], Sql]:
     """+, -, * and %, with the places of a decimal."""
 
-    def translated(node: exp.Expression, to: Translator) -> Sql:
+    def translated(node: exp.Expr, to: Translator) -> Sql:
         only(node, "this", "expression")
         one, other = to.number(node.this), to.number(node.expression)
         name = type(node).__name__.lower()
@@ -85,7 +90,7 @@ def operator(scale: Callable[[int, int], int]) -> Callable[[exp.Expression, Tran
     return translated
 
 
-def division(node: exp.Expression, to: Translator) -> Sql:
+def division(node: exp.Expr, to: Translator) -> Sql:
     """/ gives decimals or doubles, DIV whole numbers."""
     only(node, "this", "expression", "typed", "safe")
     one, other = to.number(node.this), to.number(node.expression)
@@ -98,14 +103,15 @@ def division(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_div({one.text}, {second})", kind)
 
 
-def negative(node: exp.Expression, to: Translator) -> Sql:
+def negative(node: exp.Expr, to: Translator) -> Sql:
+    """-, of one number; of a constant it is a constant."""
     if isinstance(node.this, exp.Literal) and not node.this.is_string:
         return literal(node.this, to, "-")
     made = to.number(node.this)
     return Sql(f"my_neg({made.text})", arithmetic(made.kind, NULL, made.kind.scale))
 
 
-def alike(to: Translator, nodes: Sequence[exp.Expression]) -> list[Sql]:
+def alike(to: Translator, nodes: Sequence[exp.Expr]) -> list[Sql]:
     """Expressions that are compared: in a strict statement a text beside numbers has to be one."""
     made = [to.sql(node) for node in nodes]
     if not to.strict or not any(one.kind.numeric for one in made):
@@ -118,19 +124,20 @@ def call(name: str, made: Sequence[Sql]) -> Sql:
     return Sql(f"my_{name}({', '.join(one.text for one in made)})", INTEGER)
 
 
-def comparison(node: exp.Expression, to: Translator) -> Sql:
+def comparison(node: exp.Expr, to: Translator) -> Sql:
+    """=, < and so on."""
     only(node, "this", "expression")
     return call(type(node).__name__.lower(), alike(to, (node.this, node.expression)))
 
 
-def between(node: exp.Expression, to: Translator) -> Sql:
+def between(node: exp.Expr, to: Translator) -> Sql:
     """All three are compared as numbers if one is."""
     only(node, "this", "low", "high")
     made = alike(to, (node.this, node.args["low"], node.args["high"]))
     return call("between", [one.into(DOUBLE) for one in made] if any(one.kind.numeric for one in made) else made)
 
 
-def among(node: exp.Expression, to: Translator) -> Sql:
+def among(node: exp.Expr, to: Translator) -> Sql:
     """IN: with values each is compared for itself, with a query all are texts or all are numbers."""
     only(node, "this", "expressions", "query")
     if not node.args.get("query"):
@@ -149,21 +156,22 @@ def among(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"({left.into(common).collated} IN ({query.into([common])}))", INTEGER)
 
 
-def joined(word: str) -> Callable[[exp.Expression, Translator], Sql]:
+def joined(word: str) -> Callable[[exp.Expr, Translator], Sql]:
     """Two conditions."""
 
-    def translated(node: exp.Expression, to: Translator) -> Sql:
+    def translated(node: exp.Expr, to: Translator) -> Sql:
         only(node, "this", "expression")
         return Sql(f"({to.condition(node.this)} {word} {to.condition(node.expression)})", INTEGER)
 
     return translated
 
 
-def negated(node: exp.Expression, to: Translator) -> Sql:
+def negated(node: exp.Expr, to: Translator) -> Sql:
+    """NOT."""
     return Sql(f"(NOT {to.condition(node.this)})", INTEGER)
 
 
-def known(node: exp.Expression, to: Translator) -> Sql:
+def known(node: exp.Expr, to: Translator) -> Sql:
     """IS NULL, IS TRUE and IS FALSE."""
     only(node, "this", "expression")
     if isinstance(node.expression, exp.Null):
@@ -173,14 +181,15 @@ def known(node: exp.Expression, to: Translator) -> Sql:
     raise Refused(written(node))
 
 
-def like(node: exp.Expression, to: Translator, escape: str = "\\") -> Sql:
+def like(node: exp.Expr, to: Translator, escape: str = "\\") -> Sql:
+    """LIKE: texts are compared without case and accents."""
     only(node, "this", "expression", "negate")
     one, other = (f"my_folded({to.sql(each).read})" for each in (node.this, node.expression))
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
     return Sql(f"({one} {word} {other} ESCAPE {constant(escape)})", INTEGER)
 
 
-def escaped(node: exp.Expression, to: Translator) -> Sql:
+def escaped(node: exp.Expr, to: Translator) -> Sql:
     """LIKE with another sign than the backslash."""
     sign = node.expression.name
     if not isinstance(node.this, exp.Like) or len(sign) != 1 or sign.isalnum() or not sign.isascii():
@@ -188,18 +197,20 @@ def escaped(node: exp.Expression, to: Translator) -> Sql:
     return like(node.this, to, sign)
 
 
-def exists(node: exp.Expression, to: Translator) -> Sql:
+def exists(node: exp.Expr, to: Translator) -> Sql:
+    """EXISTS."""
     query = node.this.this if isinstance(node.this, exp.Subquery) else node.this
     return Sql(f"EXISTS ({to.query(query).text})", INTEGER)
 
 
-def conditional(node: exp.Expression, to: Translator) -> Sql:
+def conditional(node: exp.Expr, to: Translator) -> Sql:
     """IF."""
     only(node, "this", "true", "false")
     return choice(to, [(to.condition(node.this), node.args["true"])], node.args.get("false"))
 
 
-def case(node: exp.Expression, to: Translator) -> Sql:
+def case(node: exp.Expr, to: Translator) -> Sql:
+    """CASE, with a value to compare or without."""
     only(node, "this", "ifs", "default")
     branches = [
         (
@@ -211,7 +222,7 @@ def case(node: exp.Expression, to: Translator) -> Sql:
     return choice(to, branches, node.args.get("default"))
 
 
-def choice(to: Translator, branches: Sequence[tuple[str, exp.Expression]], default: exp.Expression | None) -> Sql:
+def choice(to: Translator, branches: Sequence[tuple[str, exp.Expr]], default: exp.Expr | None) -> Sql:
     """One of several expressions, which are all of one kind."""
     made = [to.sql(value) for _, value in branches] + [to.sql(default) if default else Sql("NULL", NULL)]
     kind = unified(one.kind for one in made)
@@ -220,7 +231,7 @@ def choice(to: Translator, branches: Sequence[tuple[str, exp.Expression]], defau
     return Sql(f"CASE {whens} ELSE {last} END", kind)
 
 
-def first_known(node: exp.Expression, to: Translator) -> Sql:
+def first_known(node: exp.Expr, to: Translator) -> Sql:
     """COALESCE and IFNULL."""
     only(node, "this", "expressions")
     made = [to.sql(each) for each in (node.this, *node.expressions)]
@@ -229,7 +240,7 @@ def first_known(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"COALESCE({', '.join(texts)})" if texts[1:] else texts[0], kind)
 
 
-def extreme(node: exp.Expression, to: Translator) -> Sql:
+def extreme(node: exp.Expr, to: Translator) -> Sql:
     """GREATEST and LEAST: beside a number a text is one. Texts alone are compared now as texts, now as numbers."""
     only(node, "this", "expressions")
     made = [to.number(each) for each in (node.this, *node.expressions)]
@@ -240,14 +251,14 @@ def extreme(node: exp.Expression, to: Translator) -> Sql:
     return Sql(f"my_{type(node).__name__.lower()}({', '.join(one.into(kind).text for one in made)})", kind)
 
 
-def unless(node: exp.Expression, to: Translator) -> Sql:
+def unless(node: exp.Expr, to: Translator) -> Sql:
     """NULLIF."""
     one, other = alike(to, (node.this, node.expression))
     return Sql(f"CASE WHEN my_eq({one.text}, {other.text}) THEN NULL ELSE {one.text} END", one.kind)
 
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ)
-CONDITIONS: dict[type[exp.Expression], Callable[[exp.Expression, Translator], Sql]] = {
+CONDITIONS: dict[type[exp.Expr], Callable[[exp.Expr, Translator], Sql]] = {
     **dict.fromkeys(COMPARISONS, comparison),
     exp.And: joined("AND"),
     exp.Or: joined("OR"),
@@ -261,7 +272,7 @@ CONDITIONS: dict[type[exp.Expression], Callable[[exp.Expression, Translator], Sq
     exp.Exists: exists,
 }
 """What is 1, 0 or NULL."""
-OPERATORS: dict[type[exp.Expression], Callable[[exp.Expression, Translator], Sql]] = {
+OPERATORS: dict[type[exp.Expr], Callable[[exp.Expr, Translator], Sql]] = {
     exp.Literal: literal,
     exp.Null: nothing,
     exp.Boolean: boolean,

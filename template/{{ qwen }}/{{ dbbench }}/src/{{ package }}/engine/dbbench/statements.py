@@ -1,33 +1,18 @@
+# ruff: noqa: S608 (names are quoted, and values are translated: nothing of the text that was read is copied)
 """A statement of MySQL's as one of SQLite's that does the same.
 
-sqlglot reads it as MySQL does: backslashes and double quotes make texts, `||` is OR, a name may begin with a digit.
-What it finds is written anew for SQLite, each operator and function as a call of one in `arithmetic.py` and so on.
-What is not known here is refused, so that nothing is answered otherwise unnoticed.
+What `reading.py` has read is written anew for SQLite, each operator and function as a call of one in `arithmetic.py`
+and so on. What is not known here is refused, so that nothing is answered otherwise unnoticed.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from .calls import CALLED, ordered
-from .database import Failed, Table, quoted
-from .kinds import NULL, STAR, TEXT, UNKNOWN, Kind, Query, Refused, Selection, Sql, only, written
-from .operators import CONDITIONS, OPERATORS
-
-LONGEST = 100_000
-"""Characters that a part of a statement may get."""
-TRANSLATED = {**CONDITIONS, **OPERATORS, **CALLED}
-# Texts, names and comments; and what sqlglot takes for more than MySQL does: 5--1 for 5, and 1e0+1 for one number.
-_PARTS = re.compile(
-    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`[^`]*+`|/\*.*?\*/|\#[^\n]*|--(?:\s[^\n]*|\Z)"""
-    r"""|(--)|(\A\s*REPLACE\b)|((?<![\w$.])[0-9.]++E[0-9]++(?=[+-]))""",
-    re.DOTALL | re.IGNORECASE,
-)
-HIDDEN = ("_rowid_", "rowid", "oid")
-"""What SQLite calls the number of a row, unless a column is called so."""
+from .database import Table, quoted
+from .kinds import TEXT, Refused, Sql, only, written
+from .queries import HIDDEN, Queries
+from .reading import parsed
 
 
 def translated(statement: str, tables: Sequence[Table]) -> str:
@@ -37,289 +22,69 @@ def translated(statement: str, tables: Sequence[Table]) -> str:
         Failed: it is not MySQL's.
         Refused: there is something in it that SQLite cannot do as MySQL does.
     """
-    text = _PARTS.sub(_read, statement)
     try:
-        parsed = [node for node in sqlglot.parse(text, read="mysql") if node]
-        if len(parsed) != 1:
-            raise Refused("several statements")
-        return Translation(text, tables).statement(parsed[0])
-    except SqlglotError as error:
-        known = getattr(error, "errors", None)
-        described = f"{known[0]['description']}, near '{known[0]['highlight']}'" if known else str(error).partition("\n")[0]
-        raise Failed(f"Error: syntax error: {described}") from None
+        text, tree = parsed(statement)
+        to = Queries(text, tables)
+        change = CHANGES.get(type(tree))
+        return change(to, tree) if change else to.query(tree).whole
     except RecursionError:
         raise Refused("so many parts in each other") from None
 
 
-def _read(part: re.Match[str]) -> str:
-    """A part of a statement. No table has a key, so REPLACE is INSERT."""
-    if part[0].startswith(("/*!", "/*M!")):
-        raise Refused("a comment that is executed")
-    return "- -" if part[1] else "INSERT" if part[2] else f"{part[0]} " if part[3] else part[0]
+def insert(to: Queries, node: exp.Expr) -> str:
+    """INSERT: what a column of text keeps is written as MySQL writes it."""
+    only(node, "this", "expression", "ignore")
+    target, names = node.this, []
+    if isinstance(target, exp.Schema):
+        target, names = target.this, [each.name for each in target.expressions]
+    only(target, "this")
+    table, to.strict = to.table(target), not node.args.get("ignore")
+    names = names or to.tables[target.name]
+    into = f"INSERT INTO {table} ({', '.join(map(quoted, names))})"
+    if isinstance(node.expression, exp.Values):
+        rows = [each.expressions if isinstance(each, exp.Tuple) else [each] for each in node.expression.expressions]
+        texts = [", ".join(f"my_stored({to.sql(value).text})" for value in row) for row in rows]
+        return f"{into} VALUES {', '.join(f'({text})' for text in texts)}"
+    listed = [f"`{place}`" for place in range(len(names))]
+    kept = ", ".join(f"my_stored({name})" for name in listed)
+    return f"{into} WITH new({', '.join(listed)}) AS ({to.query(node.expression).text}) SELECT {kept} FROM new"
 
 
-class Translation:
-    """Of one statement: what its names mean, and where it is. A `Translator`."""
+def update(to: Queries, node: exp.Expr) -> str:
+    """UPDATE: an assignment sees what those before it have set."""
+    only(node, "this", "expressions", "where", "order", "limit")
+    to.strict = True
+    target, where = to.source(node.this), rows(to, node)
+    assigned = []
+    for each in node.expressions:
+        if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
+            raise Refused(written(each))
+        text = f"my_stored({to.sql(each.expression).text})"
+        assigned.append(f"{quoted(each.this.name)} = {text}")
+        to.replaced[each.this.name.lower()] = Sql(text, TEXT)
+    return f"UPDATE {target} SET {', '.join(assigned)}{where}"
 
-    def __init__(self, text: str, tables: Sequence[Table]) -> None:
-        self.text = text
-        self.tables = {table.name: [column for column in table.columns] for table in tables}
-        self.sources = set(self.tables)
-        self.kinds = {column.lower(): TEXT for table in tables for column in table.columns}
-        self.replaced: dict[str, Sql] = {}
-        self.strict = self.recursive = False
 
-    # ---- Expressions
+def delete(to: Queries, node: exp.Expr) -> str:
+    """DELETE."""
+    only(node, "this", "tables", "where", "order", "limit")
+    if [each.name for each in node.args.get("tables") or []] not in ([], [node.this.alias_or_name]):
+        raise Refused(written(node))
+    return f"DELETE FROM {to.source(node.this)}{rows(to, node)}"
 
-    def sql(self, node: exp.Expression) -> Sql:
-        """An expression.
 
-        Raises:
-            Refused: it cannot be translated.
-        """
-        if type(node) not in TRANSLATED:
-            raise Refused(written(node))
-        outer = self.replaced
-        if isinstance(node, exp.AggFunc):
-            self.replaced = {}
-        made = TRANSLATED[type(node)](node, self)
-        self.replaced = outer
-        if len(made.text) > LONGEST:
-            raise Refused("a statement that long")
-        return made
+def rows(to: Queries, node: exp.Expr) -> str:
+    """Which rows are changed; where only some of them are, in an order, these are looked up."""
+    where = f" WHERE {to.condition(node.args['where'].this)}" if node.args.get("where") else ""
+    if not node.args.get("limit"):
+        return where
+    columns = [column.lower() for column in to.tables[node.this.name]]
+    hidden = next(name for name in HIDDEN if name not in columns)
+    return f" WHERE {hidden} IN (SELECT {hidden} FROM {to.source(node.this)}{where}{to.tail(node)})"
 
-    def number(self, node: exp.Expression, check: str = "checked") -> Sql:
-        """An expression that has to be a number."""
-        made = self.sql(node)
-        if not self.strict or made.kind not in {TEXT, UNKNOWN}:
-            return made
-        empty = ", 1" if check == "checked" and isinstance(node.unnest(), exp.Column) else ""
-        return Sql(f"my_{check}({made.text}{empty})", made.kind)
 
-    def condition(self, node: exp.Expression) -> str:
-        """An expression that holds or not."""
-        inner = node.unnest()
-        return self.sql(inner).text if type(inner) in CONDITIONS else f"my_true({self.number(inner).text})"
-
-    def column(self, node: exp.Expression) -> Sql:
-        """A column, or what stands for it."""
-        only(node, "this", "table")
-        if not isinstance(node.this, exp.Identifier):
-            raise Refused(written(node))
-        name, table = node.name.lower(), node.args.get("table")
-        if name in self.replaced and not table:
-            return self.replaced[name]
-        if name in HIDDEN and name not in self.kinds:
-            raise Failed(f"Error: Unknown column '{node.name}'")
-        place = f"{quoted(table.name)}." if table else ""
-        return Sql(f"{place}{quoted(node.name)}", self.kinds.get(name, UNKNOWN))
-
-    def learn(self, name: str, kind: Kind) -> None:
-        """A name that a query gives to a column. Where several have it, nothing is known of it."""
-        self.kinds[name.lower()] = kind if self.kinds.get(name.lower(), kind) == kind else UNKNOWN
-
-    # ---- Queries
-
-    def query(self, node: exp.Expression) -> Query:
-        """A SELECT, or several with UNION between them."""
-        while isinstance(node, exp.Subquery) and not any(value for key, value in node.args.items() if key != "this"):
-            node = node.this
-        if isinstance(node, exp.Select):
-            return Query("", (self.selection(node),), (), "")
-        parts: list[exp.Expression] = []
-        words: list[str] = []
-        first = node
-        while isinstance(first, exp.Union) and (first is node or not (first.args.get("order") or first.args.get("limit"))):
-            only(first, "this", "expression", "distinct", *(("with_", "order", "limit", "offset") if first is node else ()))
-            words.insert(0, " UNION " if first.args.get("distinct") else " UNION ALL ")
-            parts.insert(0, first.expression)
-            first = first.this
-        if not words:
-            raise Refused(written(node))
-        before = self.ctes(node)
-        selections = tuple(self.part(each) for each in (first, *parts))
-        if " UNION ALL " in words or self.recursive:
-            return Query(before, selections, tuple(words), self.tail(node))
-        # SQLite would put them in order, and keep another of two that differ in case.
-        words = [" UNION ALL "] * len(words)
-        return Query(f"{before}SELECT DISTINCT * FROM (", selections, tuple(words), f"){self.tail(node)}")
-
-    def part(self, node: exp.Expression) -> Selection:
-        """One of the queries with UNION between them; in parentheses it may have an order and a limit of its own."""
-        bare = node.this if isinstance(node, exp.Subquery) else node
-        if isinstance(bare, exp.Select) and not any(bare.args.get(key) for key in ("order", "limit", "with_")):
-            return self.selection(bare)
-        return Selection("SELECT ", ((Sql("*", NULL), STAR),), f" FROM ({self.query(bare).text})")
-
-    def selection(self, node: exp.Expression) -> Selection:
-        """One SELECT."""
-        clauses = ("expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset")
-        only(node, "with_", "distinct", *clauses)
-        before = self.ctes(node)
-        after = self.origin(node)
-        if node.args.get("where"):
-            after += f" WHERE ({self.condition(node.args['where'].this)})"
-        single = not node.args.get("group") and not any(each.find(exp.AggFunc) for each in node.expressions)
-        columns = tuple(self.projection(each) for each in node.expressions)
-        if node.args.get("group"):
-            after += f" GROUP BY {', '.join(self.keys(node.args['group']))}"
-        if node.args.get("having"):
-            # Here a name is that of a column of the result before it is that of a table's.
-            named = {each.alias.lower(): one for each, (one, _) in zip(node.expressions, columns, strict=True) if each.alias}
-            outer, self.replaced = self.replaced, named
-            word = (" AND" if node.args.get("where") else " WHERE") if single else " HAVING"
-            after += f"{word} {self.condition(node.args['having'].this)}"
-            self.replaced = outer
-        distinct = ""
-        if node.args.get("distinct"):
-            only(node.args["distinct"])
-            distinct = "DISTINCT "
-        return Selection(f"{before}SELECT {distinct}", columns, after + self.tail(node))
-
-    def ctes(self, node: exp.Expression) -> str:
-        """WITH."""
-        if not node.args.get("with_"):
-            return ""
-        only(node.args["with_"], "expressions", "recursive")
-        made = []
-        for each in node.args["with_"].expressions:
-            only(each, "this", "alias")
-            name, columns = each.alias, [column.name for column in each.args["alias"].args.get("columns") or []]
-            self.sources.add(name)
-            outer, self.recursive = self.recursive, bool(node.args["with_"].args.get("recursive"))
-            query = self.query(each.this)
-            self.recursive = outer
-            for column, kind in zip(columns, query.kinds, strict=False):
-                self.learn(column, kind)
-            listed = f"({', '.join(map(quoted, columns))})" if columns else ""
-            made.append(f"{quoted(name)}{listed} AS ({query.text})")
-        return f"WITH {'RECURSIVE ' if node.args['with_'].args.get('recursive') else ''}{', '.join(made)} "
-
-    def origin(self, node: exp.Expression) -> str:
-        """FROM, and what is joined to it."""
-        if not node.args.get("from_"):
-            return ""
-        first, joins = node.args["from_"].this, node.args.get("joins") or []
-        if isinstance(first, exp.Table) and first.name.upper() == "DUAL" and not joins:
-            return ""
-        return f" FROM {self.source(first)}{''.join(self.join(each) for each in joins)}"
-
-    def join(self, node: exp.Expression) -> str:
-        """What is joined, and how."""
-        only(node, "this", "side", "kind", "method", "on", "using")
-        words = [str(node.args.get(name) or "").upper() for name in ("method", "side", "kind")]
-        if not set(words) <= {"", "NATURAL", "LEFT", "RIGHT", "INNER", "CROSS", "OUTER"}:
-            raise Refused(written(node))
-        text = f" {' '.join([*filter(None, words), 'JOIN'])} {self.source(node.this)}"
-        if node.args.get("on"):
-            return f"{text} ON {self.condition(node.args['on'])}"
-        using = [quoted(each.name) for each in node.args.get("using") or []]
-        return f"{text} USING ({', '.join(using)})" if using else text
-
-    def source(self, node: exp.Expression) -> str:
-        """A table, or a query that has a name."""
-        only(node, "this", "alias")
-        alias = f" AS {quoted(node.alias)}" if node.alias else ""
-        if node.args.get("alias"):
-            only(node.args["alias"], "this")
-        if isinstance(node, exp.Subquery) and alias:
-            return f"({self.query(node.this).text}){alias}"
-        if not isinstance(node, exp.Table):
-            raise Refused(f"{written(node)} without a name")
-        return f"{self.table(node)}{alias}"
-
-    def table(self, node: exp.Expression) -> str:
-        """The name of a table that is there: no text, which sqlglot would take for one."""
-        if self.text[node.this.meta.get("start", 0)] in "'\"":
-            raise Failed(f"Error: syntax error: a text where a table is named, near '{node.name}'")
-        if not isinstance(node.this, exp.Identifier) or node.name not in self.sources:
-            raise Failed(f"Error: Table '{node.name}' doesn't exist")
-        return quoted(node.name)
-
-    def projection(self, node: exp.Expression) -> tuple[Sql, str]:
-        """A column of a result, and its name."""
-        if isinstance(node, exp.Star) or isinstance(node.this, exp.Star) and isinstance(node, exp.Column):
-            only(node, "this", "table")
-            place = f"{quoted(node.args['table'].name)}." if node.args.get("table") else ""
-            return Sql(f"{place}*", NULL), STAR
-        inner = node.this if isinstance(node, exp.Alias) else node
-        made, name = self.sql(inner), node.alias or (inner.name if isinstance(inner, exp.Column) else inner.sql("mysql"))
-        if not isinstance(inner, exp.Column) or node.alias:
-            self.learn(name, made.kind)
-        return made, f" AS {quoted(name)}"
-
-    def keys(self, node: exp.Expression) -> list[str]:
-        """GROUP BY; a number stands for a column."""
-        only(node, "expressions")
-        return [
-            each.name if isinstance(each, exp.Literal) and not each.is_string else self.sql(each).collated
-            for each in node.expressions
-        ]
-
-    def tail(self, node: exp.Expression) -> str:
-        """ORDER BY and LIMIT."""
-        text = ""
-        if node.args.get("order"):
-            text += f" ORDER BY {', '.join(ordered(each, self) for each in node.args['order'].expressions)}"
-        for name in ("limit", "offset"):
-            if node.args.get(name):
-                count = node.args[name].expression
-                if not isinstance(count, exp.Literal) or not count.name.isdigit():
-                    raise Refused(written(node.args[name]))
-                text += f" {name.upper()} {count.name}"
-        return text
-
-    # ---- Changes
-
-    def statement(self, node: exp.Expression) -> str:
-        """A whole statement."""
-        changes = {exp.Insert: self.insert, exp.Update: self.update, exp.Delete: self.delete}
-        return changes[type(node)](node) if type(node) in changes else self.query(node).whole
-
-    def insert(self, node: exp.Expression) -> str:
-        """INSERT: what a column of text keeps is written as MySQL writes it."""
-        only(node, "this", "expression", "ignore")
-        target, names = node.this, []
-        if isinstance(target, exp.Schema):
-            target, names = target.this, [each.name for each in target.expressions]
-        only(target, "this")
-        table, self.strict = self.table(target), not node.args.get("ignore")
-        names = names or self.tables[target.name]
-        into = f"INSERT INTO {table} ({', '.join(map(quoted, names))})"
-        if isinstance(node.expression, exp.Values):
-            rows = [each.expressions if isinstance(each, exp.Tuple) else [each] for each in node.expression.expressions]
-            texts = [", ".join(f"my_stored({self.sql(value).text})" for value in row) for row in rows]
-            return f"{into} VALUES {', '.join(f'({text})' for text in texts)}"
-        listed = [f"`{place}`" for place in range(len(names))]
-        kept = ", ".join(f"my_stored({name})" for name in listed)
-        return f"{into} WITH new({', '.join(listed)}) AS ({self.query(node.expression).text}) SELECT {kept} FROM new"
-
-    def update(self, node: exp.Expression) -> str:
-        """UPDATE: an assignment sees what those before it have set."""
-        only(node, "this", "expressions", "where", "order", "limit")
-        self.strict = True
-        target, where = self.source(node.this), self.rows(node)
-        assigned = []
-        for each in node.expressions:
-            if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
-                raise Refused(written(each))
-            text = f"my_stored({self.sql(each.expression).text})"
-            assigned.append(f"{quoted(each.this.name)} = {text}")
-            self.replaced[each.this.name.lower()] = Sql(text, TEXT)
-        return f"UPDATE {target} SET {', '.join(assigned)}{where}"
-
-    def delete(self, node: exp.Expression) -> str:
-        """DELETE."""
-        only(node, "this", "tables", "where", "order", "limit")
-        if [each.name for each in node.args.get("tables") or []] not in ([], [node.this.alias_or_name]):
-            raise Refused(written(node))
-        return f"DELETE FROM {self.source(node.this)}{self.rows(node)}"
-
-    def rows(self, node: exp.Expression) -> str:
-        """Which rows are changed; where only some of them are, in an order, these are looked up."""
-        where = f" WHERE {self.condition(node.args['where'].this)}" if node.args.get("where") else ""
-        if not node.args.get("limit"):
-            return where
-        columns = [column.lower() for column in self.tables[node.this.name]]
-        hidden = next(name for name in HIDDEN if name not in columns)
-        return f" WHERE {hidden} IN (SELECT {hidden} FROM {self.source(node.this)}{where}{self.tail(node)})"
+CHANGES: dict[type[exp.Expr], Callable[[Queries, exp.Expr], str]] = {
+    exp.Insert: insert,
+    exp.Update: update,
+    exp.Delete: delete,
+}

@@ -30,6 +30,7 @@ def places(function: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def concat(*values: str) -> str:
+    """CONCAT."""
     return "".join(values)
 
 
@@ -88,6 +89,7 @@ def pad(left: bool) -> Callable[[Value, Value, Value], Value]:
 
 
 def repeat(value: str, count: int) -> str:
+    """REPEAT."""
     if len(value) * count > LONGEST:
         raise Unsuitable(f"a text has at most {LONGEST} characters")
     return value * count

@@ -28,6 +28,8 @@ class Exact(NamedTuple):
 
     value: Decimal
     scale: int
+    near: float | None = None
+    """Of a mean, the double that it is beside doubles."""
 
     @property
     def shown(self) -> Decimal:
@@ -48,8 +50,8 @@ class Unsuitable(Exception):
 def decoded(raw: Raw) -> Value:
     """A value of SQLite's as one of MySQL's."""
     if isinstance(raw, str) and raw.startswith(MARK):
-        scale, _, digits = raw[1:].partition(" ")
-        return Exact(Decimal(digits), int(scale))
+        scale, digits, near = raw[1:].split(" ")
+        return Exact(Decimal(digits), int(scale), float(near) if near else None)
     return raw
 
 
@@ -59,7 +61,10 @@ def encoded(value: Value) -> Raw:
         value = Exact(Decimal(value), 0)
     if isinstance(value, float):
         return value + 0.0  # which makes 0 of what is -0 elsewhere
-    return f"{MARK}{value.scale} {value.value:f}" if isinstance(value, Exact) else value
+    if isinstance(value, Exact):
+        near = "" if value.near is None else repr(value.near)
+        return f"{MARK}{value.scale} {value.value:f} {near}"
+    return value
 
 
 def python(raw: Raw) -> object:
@@ -118,8 +123,10 @@ def plain(value: Number) -> int | float | Decimal:
 
 
 def double(value: Number) -> float:
-    """A number as a double: of a quotient every digit that is known."""
-    return float(value.value if isinstance(value, Exact) else value)
+    """A number as a double, with every digit that is known."""
+    if isinstance(value, Exact):
+        return float(value.value) if value.near is None else value.near
+    return float(value)
 
 
 def exact(value: int | Exact) -> Exact:
