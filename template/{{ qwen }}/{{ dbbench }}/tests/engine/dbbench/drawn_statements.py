@@ -25,9 +25,9 @@ RELATIONS = ("=", "<>", "!=", "<", "<=", ">", ">=", "<=>")
 ONE = (
     "ABS UPPER LOWER LENGTH CHAR_LENGTH TRIM LTRIM RTRIM REVERSE CEIL CEILING FLOOR ROUND SIGN SQRT EXP LN LOG10 "
     "OCTET_LENGTH UCASE LCASE LOG2"
-).split()
-TWO = "CONCAT ROUND TRUNCATE MOD LEFT RIGHT INSTR LOCATE NULLIF IFNULL COALESCE GREATEST LEAST STRCMP REPEAT".split()
-THREE = "SUBSTRING SUBSTR MID REPLACE SUBSTRING_INDEX LPAD RPAD IF CONCAT_WS FIELD COALESCE GREATEST LOCATE".split()
+)
+TWO = "CONCAT ROUND TRUNCATE MOD LEFT RIGHT INSTR LOCATE NULLIF IFNULL COALESCE GREATEST LEAST STRCMP REPEAT"
+THREE = "SUBSTRING SUBSTR MID REPLACE SUBSTRING_INDEX LPAD RPAD IF CONCAT_WS FIELD COALESCE GREATEST LOCATE"
 CASTS = ("SIGNED", "DECIMAL(10,2)", "DECIMAL", "DECIMAL(5,1)", "DOUBLE")
 AGGREGATES = ("SUM", "AVG", "MIN", "MAX", "COUNT", "SUM(DISTINCT", "COUNT(DISTINCT", "AVG(DISTINCT")
 
@@ -56,11 +56,11 @@ class Drawing:
         if kind == 4:
             return f"({one} {self.of(*RELATIONS)} {two})"
         if kind == 5:
-            return f"{self.of(*ONE)}({one})"
+            return f"{self.of(*ONE.split())}({one})"
         if kind == 6:
             return f"CAST({one} AS {self.of(*CASTS)})"
         if kind == 7:
-            name = self.of(*TWO)
+            name = self.of(*TWO.split())
             return f"{name}({one}, {number if name in {'ROUND', 'TRUNCATE', 'LEFT', 'RIGHT', 'REPEAT'} else two})"
         if kind == 8:
             return self.three(one, two, three, number)
@@ -68,7 +68,7 @@ class Drawing:
 
     def three(self, one: str, two: str, three: str, number: str) -> str:
         """A function of three."""
-        name = self.of(*THREE)
+        name = self.of(*THREE.split())
         if name in {"SUBSTRING", "SUBSTR", "MID"}:
             return f"{name}({one}, {number}, {self.of('1', '2', '5', '-1')})"
         if name in {"LPAD", "RPAD"}:

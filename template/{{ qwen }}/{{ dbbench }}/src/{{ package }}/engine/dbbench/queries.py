@@ -26,7 +26,8 @@ class Queries:
         self.sources = set(self.tables)
         self.kinds = {column.lower(): TEXT for table in tables for column in table.columns}
         self.replaced: dict[str, Sql] = {}
-        self.strict = self.recursive = False
+        self.recursive: list[str] | None = None
+        self.strict = False
 
     # ---- Expressions
 
@@ -104,8 +105,11 @@ class Queries:
         if not words:
             raise Refused(written(node))
         before = self.ctes(node)
-        selections = tuple(self.part(each) for each in (first, *parts))
-        if " UNION ALL " in words or self.recursive:
+        start = self.part(first)
+        for name, (one, _) in zip(self.recursive or [], start.columns, strict=False):
+            self.learn(name, one.kind)  # what follows may name it
+        selections = (start, *(self.part(each) for each in parts))
+        if " UNION ALL " in words or self.recursive is not None:
             return Query(before, selections, tuple(words), self.tail(node))
         # SQLite would put them in order, and keep another of two that differ in case.
         words = [" UNION ALL "] * len(words)
@@ -155,7 +159,7 @@ class Queries:
             only(each, "this", "alias")
             name, columns = each.alias, [column.name for column in each.args["alias"].args.get("columns") or []]
             self.sources.add(name)
-            outer, self.recursive = self.recursive, bool(node.args["with_"].args.get("recursive"))
+            outer, self.recursive = self.recursive, columns if node.args["with_"].args.get("recursive") else None
             query = self.query(each.this)
             self.recursive = outer
             for column, kind in zip(columns, query.kinds, strict=False):

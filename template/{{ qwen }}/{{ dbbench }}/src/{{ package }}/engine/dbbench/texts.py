@@ -50,8 +50,10 @@ def substring(value: str, start: int, length: int | None = None) -> str:
 
 
 def locate(value: Value, part: Value, start: Value = 1) -> Value:
-    """Where a part first stands, counted from 1; 0 if nowhere. Case makes no difference, nor do accents between letters
-    of as many bytes."""
+    """Where a part first stands, counted from 1; 0 if nowhere.
+
+    Case makes no difference, and accents make none between letters of as many bytes.
+    """
     if value is None or part is None or start is None:
         return None
     whole, wanted = text(value), text(part)

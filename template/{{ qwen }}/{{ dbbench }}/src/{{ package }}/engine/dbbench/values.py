@@ -35,7 +35,7 @@ class Exact(NamedTuple):
     def shown(self) -> Decimal:
         """It with its places."""
         rounded = self.value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP, _CONTEXT)
-        return rounded if rounded else abs(rounded)
+        return rounded or abs(rounded)
 
 
 Number: TypeAlias = int | float | Exact
