@@ -72,8 +72,6 @@ RANKS = {
     "RowNumber": ("row_number", INTEGER),
     "Rank": ("rank", INTEGER),
     "DenseRank": ("dense_rank", INTEGER),
-    "PercentRank": ("percent_rank", DOUBLE),
-    "CumeDist": ("cume_dist", DOUBLE),
 }
 
 
