@@ -32,6 +32,11 @@ CASTS = ("SIGNED", "DECIMAL(10,2)", "DECIMAL", "DECIMAL(5,1)", "DOUBLE")
 AGGREGATES = ("SUM", "AVG", "MIN", "MAX", "COUNT", "SUM(DISTINCT", "COUNT(DISTINCT", "AVG(DISTINCT")
 
 
+WORDS = "SELECT FROM AS IN SET 0x b'1' x'41' DATE INTERVAL DEFAULT"
+DEBRIS = ["", *"()'\"`,;.*%=<>!|&-+#/\\ \n@:?[]{}\ud800", *WORDS.split()]
+DEBRIS += ["9" * 70, "9" * 5000, "1e400", "/*", "*/", "--", "(SELECT 1)", " CASE ", " END ", "DECIMAL(x)", " OVER "]
+
+
 class Drawing:
     """Draws statements from a seed."""
 
@@ -129,6 +134,17 @@ class Drawing:
             lambda: f"DELETE FROM t WHERE {c(1)}",
         )
         return f"SELECT {self.rng.choice(select)()}" if self.rng.random() < 0.6 else self.rng.choice(change)()
+
+
+def damaged(count: int, seed: int) -> Iterator[str]:
+    """Statements in which signs are missing, or others stand where they should not."""
+    rng = random.Random(seed)
+    for statement in drawn(count, seed):
+        text = statement
+        for _ in range(rng.randrange(1, 4)):
+            place, further = rng.randrange(len(text) + 1), rng.randrange(8)
+            text = text[:place] + rng.choice(DEBRIS) + text[place + further :]
+        yield text
 
 
 def drawn(count: int, seed: int) -> Iterator[str]:

@@ -151,6 +151,8 @@ def cast(node: exp.Expr, to: Translator) -> Sql:
     """CAST and CONVERT."""
     only(node, "this", "to")
     target = node.args["to"]
+    if not all(each.name.isdigit() for each in target.expressions):
+        raise Refused(written(node))
     name, numbers = target.this.value, [int(each.name) for each in target.expressions]
     if name in CASTS and not numbers:
         function, kind, check = CASTS[name]

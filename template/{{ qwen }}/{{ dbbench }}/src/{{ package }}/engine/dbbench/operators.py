@@ -24,7 +24,7 @@ from .kinds import (
     unified,
     written,
 )
-from .values import INCREMENT, Exact, places
+from .values import DIGITS, INCREMENT, Exact, places
 
 _WHOLE, _PLAIN = re.compile(r"[0-9]+"), re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 _DOUBLE = re.compile(rf"(?:{_PLAIN.pattern})[eE][+-]?[0-9]+")
@@ -35,6 +35,8 @@ def literal(node: exp.Expr, to: Translator, sign: str = "") -> Sql:
     value = str(node.this)
     if node.args["is_string"]:
         return Sql(constant(value), TEXT)
+    if len(value) > DIGITS:
+        raise Refused(f"a number of {len(value)} characters")
     if _WHOLE.fullmatch(value) and -(2**63) <= int(sign + value) < 2**63:
         return Sql(str(int(sign + value)), INTEGER)
     if _PLAIN.fullmatch(value):

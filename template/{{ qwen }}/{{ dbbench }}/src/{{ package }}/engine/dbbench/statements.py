@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-from .database import Table, quoted
+from .database import Failed, Table, quoted
 from .kinds import TEXT, Refused, Sql, only, written
 from .queries import HIDDEN, Queries
 from .reading import parsed
@@ -29,6 +29,9 @@ def translated(statement: str, tables: Sequence[Table]) -> str:
         return change(to, tree) if change else to.query(tree).whole
     except RecursionError:
         raise Refused("so many parts in each other") from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # sqlglot accepts more than MySQL does, and what it makes of that may lack any part.
+        raise Failed("Error: syntax error") from None
 
 
 def insert(to: Queries, node: exp.Expr) -> str:

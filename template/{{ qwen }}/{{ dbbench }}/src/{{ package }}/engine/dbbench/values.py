@@ -15,6 +15,8 @@ GROUP = 9
 """Digits of a decimal lie in groups of nine: a quotient has all that its last group holds."""
 INCREMENT = 4
 """Places that a quotient has beyond those of the dividend: MySQL's `div_precision_increment`."""
+DIGITS = 65
+"""Digits that a decimal may have before its point."""
 PLACES = 30
 """Places that a decimal may have."""
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
@@ -56,12 +58,18 @@ def decoded(raw: Raw) -> Value:
 
 
 def encoded(value: Value) -> Raw:
-    """A value of MySQL's as SQLite holds it."""
+    """A value of MySQL's as SQLite holds it.
+
+    Raises:
+        Unsuitable: it is a decimal of too many digits.
+    """
     if isinstance(value, int) and not SMALLEST <= value < 2**63:
         value = Exact(Decimal(value), 0)
     if isinstance(value, float):
         return value + 0.0  # which makes 0 of what is -0 elsewhere
     if isinstance(value, Exact):
+        if value.value and value.value.adjusted() >= DIGITS:
+            raise Unsuitable("DECIMAL value is out of range")
         near = "" if value.near is None else repr(value.near)
         return f"{MARK}{value.scale} {value.value:f} {near}"
     return value
