@@ -1,15 +1,25 @@
-"""SQLite in memory, made to look like the MySQL of the benchmark where that is cheap, and closed to everything else.
+"""SQLite in memory, which answers as the MySQL of the benchmark does, and is closed to everything else.
 
-A model's statement can neither open a file nor load code: when it is compiled, an authorizer refuses whatever is not in
-`ALLOWED`. It ends after `SECONDS`; values, rows and the whole database have a size that it cannot exceed.
+A model's statement is translated: `statements.py` writes another, and refuses what it cannot. That one can neither open
+a file nor load code: when it is compiled, an authorizer refuses whatever is not in `ALLOWED`. It ends after `SECONDS`;
+values, rows and the whole database have a size that they cannot exceed.
 """
 
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
+from .aggregates import AGGREGATES
+from .arithmetic import ARITHMETIC
+from .comparison import COMPARISONS
 from .database import SECONDS, Failed, Table, content, definition, insertion, shown
+from .kinds import Refused
+from .statements import translated
+from .texts import TEXTS
+from .values import Raw, Unsuitable, Value, decoded, encoded, ordered, python, stored
 
 ALLOWED = {
     sqlite3.SQLITE_SELECT,
@@ -20,12 +30,10 @@ ALLOWED = {
     sqlite3.SQLITE_UPDATE,
     sqlite3.SQLITE_DELETE,
 }
-KNOWN = (
-    "abs avg ceil ceiling char_length coalesce concat concat_ws count cume_dist date dense_rank exp first_value floor "
-    "group_concat hex if ifnull instr lag last_value lead length like ln log lower ltrim max min mod nth_value ntile "
-    "nullif percent_rank pow power rank replace round row_number rtrim sign sqrt substr substring sum trim upper"
-)
-"""Functions that MySQL has too. One that it lacks, `printf`, can take ten seconds in a single step."""
+FUNCTIONS = {**ARITHMETIC, **COMPARISONS, **TEXTS}
+NATIVE = {"coalesce", "count", "dense_rank", "like", "rank", "row_number"}
+"""Functions of SQLite's own that do as MySQL's. One that is not here, `printf`, can take ten seconds in one step."""
+KNOWN = NATIVE | {f"my_{name}" for name in ("stored", *FUNCTIONS, *AGGREGATES)}
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 50_000,
     sqlite3.SQLITE_LIMIT_COLUMN: 100,
@@ -42,6 +50,7 @@ STEPS = 50
 PAGES = 4096
 """Of 4 KiB: the size of the database."""
 
+_CALLS = re.compile(r"\bmy_(\w+)\(")
 _COLUMNS = re.compile(
     r"\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:FROM|IN))\s+(`(?:[^`]|``)+`|\w+)\s*+(?:;\s*)?", re.IGNORECASE
 )
@@ -52,20 +61,26 @@ class Embedded:
 
     def __init__(self) -> None:
         self.connection: sqlite3.Connection | None = None
+        self.tables: Sequence[Table] = ()
+        self.registered: set[str] = set()
         self.deadline = 0.0
+        self.reason = ""
+        """Why a function has ended a statement, which SQLite does not tell."""
 
     def build(self, tables: Sequence[Table]) -> None:
-        """Make these tables in a new database, which costs a third of a millisecond and keeps nothing."""
+        """Make these tables in a new database, which takes a fraction of a millisecond and keeps nothing."""
         self.close()
+        self.tables = tables
         self.connection = connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA max_page_count = {PAGES}")
+        connection.create_collation("my", ordered)
         connection.execute("BEGIN")
         for table in tables:
-            connection.execute(definition(table, " COLLATE NOCASE"))
+            connection.execute(definition(table, " COLLATE my"))
             connection.executemany(insertion(table, "?"), table.rows)
         connection.execute("COMMIT")
-        for name, arguments, function in FUNCTIONS:
-            connection.create_function(name, arguments, function, deterministic=True)
+        connection.create_function("my_stored", 1, stored, deterministic=True)
+        self.registered.clear()
         for limit, value in LIMITS.items():
             connection.setlimit(limit, value)
         connection.set_authorizer(permitted)
@@ -78,12 +93,15 @@ class Embedded:
             Failed: SQLite refuses it, or it takes too long.
         """
         asked = _COLUMNS.fullmatch(statement)
-        text = f"SELECT * FROM {asked[1]} LIMIT 0" if asked else statement  # noqa: S608
+        try:
+            text = f"SELECT * FROM {asked[1]} LIMIT 0" if asked else translated(statement, self.tables)  # noqa: S608
+        except Refused as refused:
+            raise Failed(f"Error: SQLite, which stands in for MySQL here, does not know {refused}") from None
         cursor = self._execute(text)
         try:
             if asked:
                 return shown((column[0], "text", "YES", "", None, "") for column in cursor.description)
-            return shown(cursor)
+            return shown(tuple(map(python, row)) for row in cursor)
         except sqlite3.Error as error:
             raise self._failed(error) from None
         finally:
@@ -109,7 +127,8 @@ class Embedded:
 
     def _execute(self, statement: str) -> sqlite3.Cursor:
         assert self.connection is not None, "a statement comes after `build`"
-        self.deadline = time.monotonic() + SECONDS
+        self.register(set(_CALLS.findall(statement)) - self.registered)
+        self.deadline, self.reason = time.monotonic() + SECONDS, ""
         try:
             return self.connection.execute(statement)
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
@@ -118,41 +137,55 @@ class Embedded:
     def _failed(self, error: Exception) -> Failed:
         if str(error) == "interrupted":
             return Failed(f"Error: the statement took more than {SECONDS:g} seconds and was stopped")
-        return Failed(f"Error: {error}")
+        return Failed(f"Error: {self.reason or error}")
+
+    def register(self, names: set[str]) -> None:
+        """Tell SQLite of functions. To tell it of all takes longer than to make the tables."""
+        assert self.connection is not None, "a statement comes after `build`"
+        for name in names:
+            if name in FUNCTIONS:
+                call = partial(self.call, FUNCTIONS[name])
+                self.connection.create_function(f"my_{name}", -1, call, deterministic=True)
+            elif name in AGGREGATES:
+                self.connection.create_window_function(f"my_{name}", -1, partial(Group, AGGREGATES[name], self))
+        self.registered |= names
+
+    def call(self, function: Callable[..., Value], *values: Raw) -> Raw:
+        """What a function makes of values of SQLite's."""
+        try:
+            return encoded(function(*map(decoded, values)))
+        except Unsuitable as error:
+            self.reason = str(error)
+            raise
+
+
+class Group:
+    """An aggregate as SQLite calls it for each group."""
+
+    def __init__(self, aggregate: Callable[[], Any], owner: Embedded) -> None:
+        self.inner, self.owner = aggregate(), owner
+
+    def step(self, *values: Raw) -> None:
+        try:
+            self.inner.step(*values)
+        except Unsuitable as error:
+            self.owner.reason = str(error)
+            raise
+
+    def value(self) -> Raw:
+        return self.finalize()
+
+    def finalize(self) -> Raw:
+        found: Raw = self.inner.finalize()
+        return found
+
+    def inverse(self, *values: Raw) -> None:
+        """Never called, since no window of a statement leaves rows behind."""
 
 
 def permitted(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
     """SQLite's authorizer: what a statement may do. `second` is the name of a function."""
-    unknown = action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in KNOWN.split()
+    unknown = action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in KNOWN
     catalogue = action == sqlite3.SQLITE_READ and str(first).startswith("sqlite_")
     refused = action not in ALLOWED or unknown or catalogue
     return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
-
-
-def concat(*values: object) -> str | None:
-    """MySQL's CONCAT: NULL where one of them is."""
-    return None if None in values else "".join(map(str, values))
-
-
-def concat_ws(separator: object, *values: object) -> str | None:
-    """MySQL's CONCAT_WS: NULLs are left out."""
-    return None if separator is None else str(separator).join(str(value) for value in values if value is not None)
-
-
-def either(condition: object, yes: str | None, no: str | None) -> str | None:
-    """MySQL's IF."""
-    return yes if condition not in (None, 0, "", "0") else no
-
-
-def length(value: object) -> int | None:
-    """MySQL's CHAR_LENGTH."""
-    return None if value is None else len(str(value))
-
-
-FUNCTIONS: list[tuple[str, int, Callable[..., str | int | None]]] = [
-    ("concat", -1, concat),
-    ("concat_ws", -1, concat_ws),
-    ("if", 3, either),
-    ("char_length", 1, length),
-]
-"""What MySQL has and SQLite lacks: name, number of arguments, function."""

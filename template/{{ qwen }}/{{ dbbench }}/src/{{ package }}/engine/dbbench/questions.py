@@ -248,5 +248,5 @@ def clause(where: list[Condition]) -> str:
 
 
 def literal(value: str) -> str:
-    """A text in SQL. It has no backslashes, which MySQL reads otherwise than SQLite."""
+    """A text in SQL. It has no backslashes, which would take the next sign with them."""
     return "'" + value.replace("'", "''") + "'"
