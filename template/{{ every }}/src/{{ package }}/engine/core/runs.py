@@ -101,7 +101,7 @@ def load_environment(run: Path) -> dict[str, Any]:
     Raises:
         Problem: it cannot be read.
     """
-    return read_json(run / "environment.json", "data", "device", "threads", "commit", "packages")
+    return read_json(run / "environment.json", "data")
 
 
 def describe_environment(machine: dict[str, Any], data: str) -> dict[str, Any]:
