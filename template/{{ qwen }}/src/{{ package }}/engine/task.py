@@ -35,7 +35,10 @@ class Lost(Exception):
 
 @runtime_checkable
 class Task(Protocol):
-    """One task, as far as the engine looks into it; the rest is between its maker, the expert and the environment."""
+    """One task, as far as the engine looks into it; the rest is between its maker, the expert and the environment.
+
+    It is a dataclass: by its `repr`, the engine knows whether a kept episode is of the same task.
+    """
 
     @property
     def id(self) -> str:
@@ -130,3 +133,5 @@ class AgentTask:
     environment: Callable[[], Environment]
     pool: Callable[[int], Pool]
     """So many environments."""
+    backend: Callable[[], str] = str
+    """What the environments run on, such as a server: what was played on another is not used again."""

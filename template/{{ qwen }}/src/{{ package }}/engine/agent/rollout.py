@@ -202,8 +202,6 @@ class Match:
             read = self.read(place, message)
             if isinstance(read, Call):
                 calls[place] = read
-            elif isinstance(read, Lost):
-                yield from self.again(place, read)
             elif read is not None:
                 yield from self.end(place, read)
         for place, reply in self.pool.act(calls).items():
@@ -240,8 +238,11 @@ class Match:
         calls = one.messages[-1].get("tool_calls")
         one.messages.append(self.dialogue.observe(clean(text), calls[0]["id"] if calls else None))
 
-    def end(self, place: int, ended: Ending) -> Iterator[tuple[int, Episode]]:
+    def end(self, place: int, ended: Ending | Lost) -> Iterator[tuple[int, Episode]]:
         """The episode of an environment, which is free again."""
+        if isinstance(ended, Lost):
+            yield from self.again(place, ended)
+            return
         success = self.pool.success([place])[place]
         if isinstance(success, Lost):
             yield from self.again(place, success)

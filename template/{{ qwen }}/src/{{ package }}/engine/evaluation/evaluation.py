@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from ..agent.keys import folder_for, parts_of
 from ..agent.play import play_into, transcript
 from ..agent.rollout import Episode, play, won
 from ..agent.scripted import Random
@@ -18,13 +19,13 @@ from ..core.errors import Problem
 from ..core.runs import load_environment
 from ..core.tracking import read
 from ..finetuning.session import MODEL, RECORD
-from ..finetuning.trajectories import load
+from ..finetuning.trajectories import of_run
 from ..memory.fit import at_once
 from ..models.loading import folder_of
 from ..statistics.metrics import SHARE, Result
 from ..statistics.paired import Comparison
 from ..task import AgentTask
-from .policies import Engine, policy_of
+from .policies import Engine, policy_of, settings_of
 from .scores import compared, endings, scores
 
 SHOWN = 3
@@ -113,13 +114,21 @@ def evaluate(
         Problem: the run has not finished, its data are not those of today, or the split may not be played.
     """
     require_trained(run)
-    environment, data = load_environment(run), load(config.data, agent_task)
+    environment = load_environment(run)
+    data = of_run(environment["data"], config.data, agent_task)
     if data.digest != environment["data"]:
         raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
+    if environment.get("tasks") not in (None, parts_of(config.data, agent_task)):
+        code = environment["commit"] or "the code of then"
+        raise Problem(f"{run} was trained when tasks.py made other tasks: restore {code}, or train again")
     tasks, protocol = tasks_of(config.data, agent_task, split), config.data.protocol
     base = folder_of(config.model.base, data.texts)
     together = at_once(base, config.model, config.train)
-    folders = {who: run / "episodes" / f"{split}-{who}-{engine}" for who in ("before", "after")}
+    player = settings_of(config, base)
+    folders = {
+        who: folder_for(run / "episodes" / f"{split}-{who}-{engine}", tasks, agent_task, protocol, player)
+        for who in ("before", "after")
+    }
     before, after = (
         play_into(folders[who], tasks, agent_task, protocol, policy_of(config, base, trained, engine), together)
         for who, trained in (("before", None), ("after", run))

@@ -20,6 +20,7 @@ from ..agent.rollout import play, won
 from ..config import RunConfig
 from ..core.errors import Interrupted
 from ..core.files import write_atomically
+from ..core.runs import load_environment
 from ..core.signals import Signals
 from ..core.tracking import Tracker, read
 from ..memory.fit import at_once
@@ -45,7 +46,7 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
         Interrupted: a signal asked to stop; everything is saved.
         Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
-    prepared = prepare(config, agent_task)
+    prepared = prepare(config, agent_task, load_environment(run)["data"])
     checkpoint = checkpoints.latest(run / CHECKPOINTS)
     if checkpoint is None or not checkpoints.finished(checkpoint):
         player = player_of(config, agent_task, prepared.base)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
+from ..agent.keys import key, played_with
 from ..agent.scripted import named
 from ..agent.tasks import compared
 from ..config import DataConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
-from ..core.files import write_atomically
-from ..splits.splits import LOCK, Entry, lock
+from ..core.files import lines_of, write_atomically
+from ..splits.splits import LOCK, Entry, lock, locked
 from ..task import AgentTask, Environment, Message, Task, Tools
 
 DATA = Path("data")
@@ -52,21 +53,34 @@ def load(config: DataConfig, agent_task: AgentTask, folder: Path = DATA, file: P
     Raises:
         Problem: the splits or the benchmark share something, or the files are not those that were locked.
     """
-    home = folder / name_of(config)
+    home = folder / name_of(config, agent_task)
     missing = not all((home / f"{split}.jsonl").exists() for split in LEARNED)
     if missing or config.benchmark:
         tasks = compared(config, agent_task)
         if missing:
             make(tasks, agent_task, config.protocol, home)
+    return held(home, agent_task.dialogues[config.protocol].tools, file)
+
+
+def of_run(digest: str, config: DataConfig, agent_task: AgentTask, folder: Path = DATA, file: Path = LOCK) -> Data:
+    """The trajectories that a run was trained on, though other code would make others today; else those of today."""
+    name, _ = locked(digest, file)
+    if name and all((folder / name / f"{split}.jsonl").exists() for split in LEARNED):
+        return held(folder / name, agent_task.dialogues[config.protocol].tools, file)
+    return load(config, agent_task, folder, file)
+
+
+def held(home: Path, tools: Tools, file: Path) -> Data:
+    """What lies in a folder, compared with the lock."""
     splits = {split: read(home / f"{split}.jsonl") for split in LEARNED}
     entries = [entry(home / f"{split}.jsonl", split, len(splits[split])) for split in LEARNED]
-    return Data(lock(home.name, entries, file=file), splits, agent_task.dialogues[config.protocol].tools)
+    return Data(lock(home.name, entries, file=file), splits, tools)
 
 
-def name_of(config: DataConfig) -> str:
-    """The folder of what a configuration asks for. Which benchmark it is kept from does not change the trajectories."""
+def name_of(config: DataConfig, agent_task: AgentTask) -> str:
+    """The folder of what a configuration and today's code make. Which benchmark it is kept from changes nothing."""
     asked = {name: value for name, value in asdict(config).items() if name != "benchmark"}
-    return f"{config.protocol}-{fingerprint(json.dumps(asked))[:8]}"
+    return f"{config.protocol}-{key([asked, played_with(agent_task)])}"
 
 
 def make(tasks: Mapping[str, Sequence[Task]], agent_task: AgentTask, protocol: str, home: Path) -> None:
@@ -118,11 +132,13 @@ def read(file: Path) -> list[Trajectory]:
         Problem: a line of it is none.
     """
     found = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines_of(file), 1):
         try:
             found.append(Trajectory(**json.loads(line)))
         except (ValueError, TypeError):
-            raise Problem(f"{file}, line {number}, is no trajectory: delete {file.parent} to make it anew") from None
+            raise Problem(
+                f"{file}, line {number}, is no trajectory: restore the file, or move {file.parent} away to make it anew"
+            ) from None
     return found
 
 

@@ -60,6 +60,14 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
         ) from None
 
 
+def identity(folder: Path) -> list[str]:
+    """By which a model is known: its commit where it came from the Hub, else its files' sizes and times."""
+    if folder.parent.name == "snapshots":
+        return [folder.name]
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    return [folder.name, *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)]
+
+
 def precision(wanted: str) -> Precision:
     """In which numbers a training computes on this machine; `auto` chooses."""
     if wanted != "auto":

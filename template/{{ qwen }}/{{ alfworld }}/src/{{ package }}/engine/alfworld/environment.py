@@ -6,6 +6,7 @@
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib import metadata
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -78,6 +79,11 @@ class Environment:
 def shortened(text: str) -> str:
     """Without the name of a place, such as `loc 12`, which says nothing."""
     return text.partition(". ")[2] if text.startswith("You arrive at loc ") else text
+
+
+def backend() -> str:
+    """The packages that hold the rules, the grammar and the engine."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in ("alfworld", "textworld"))
 
 
 class Pool:

@@ -67,6 +67,17 @@ def opened(url: str) -> Database:
     return Server(url)
 
 
+def backend() -> str:
+    """Which database is played on."""
+    url = os.environ.get(VARIABLE, "")
+    if not url:
+        return "SQLite"
+    from .mariadb import account
+
+    parts = account(url)
+    return f"{parts.get_backend_name()} {parts.host}:{parts.port}/{parts.database}"
+
+
 class Pool:
     """Environments by number, in this process: a statement takes less time than to send it to another."""
 
