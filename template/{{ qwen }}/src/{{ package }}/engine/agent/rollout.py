@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..core.errors import Problem
 from ..task import AgentTask, Call, Lost, Message, Pool, Task, Tools, Unreadable
+from .progress import Lines
 from .tool_calls import clean
 
 Ending = Literal["done", "rounds", "unreadable", "repeated", "too long", "lost"]
@@ -123,7 +124,7 @@ def play(
 ) -> list[Episode]:
     """Play each task once; the episodes are in the order of the tasks.
 
-    `shown` shows a progress bar on a terminal. `finished` gets each episode when it is over.
+    `shown` shows how far it is. `finished` gets each episode when it is over.
 
     Raises:
         Problem: the environments cannot be used, or many of them fail.
@@ -259,8 +260,8 @@ def won(episodes: Sequence[Episode]) -> float:
 
 @contextmanager
 def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None]]:
-    """A bar with the share of successes and the time that is left."""
-    console = Console(stderr=True)
+    """A bar with the share of successes and the time that is left; lines where there is no terminal."""
+    console, lines = Console(stderr=True), Lines()
     columns = (
         TextColumn("playing"),
         BarColumn(),
@@ -273,5 +274,7 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None
 
         def advance(finished: list[Episode]) -> None:
             bar.update(row, completed=len(finished), success=won(finished))
+            if shown and bar.disable:
+                lines.say(f"played {len(finished)} of {total} tasks, success {won(finished):.0%}")
 
         yield advance

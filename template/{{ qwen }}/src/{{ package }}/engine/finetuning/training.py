@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from transformers.utils.logging import disable_progress_bar as disable_other_bars
 
 from ..agent.generation import Transformers, Writing
+from ..agent.progress import drawn
 from ..agent.rollout import play, won
 from ..config import RunConfig
 from ..core.errors import Interrupted
@@ -28,7 +29,7 @@ from ..models import merging
 from ..models.loading import recompute, train_in_fp32
 from ..task import AgentTask
 from . import checkpoints
-from .callbacks import Finite, Play, Progress, Record, Stop
+from .callbacks import Finite, Plain, Play, Progress, Record, Stop
 from .label_mask import unigram_baseline
 from .preparation import Prepared, prepare
 from .session import ADAPTER, CHECKPOINTS, MODEL, OUTCOME, RECORD
@@ -79,13 +80,13 @@ def fit(
 
 
 def built(config: RunConfig, run: Path, prepared: Prepared, first: bool, build: Build) -> Trainer:
-    """The owner's trainer, whose trained weights are in fp32, with bars in place of printed lines."""
+    """The owner's trainer, whose trained weights are in fp32, with bars or lines in place of its own printed logs."""
     disable_progress_bar()
     disable_other_bars()
     trainer = build(config, run, prepared, first)
     train_in_fp32(trainer.model)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Progress())
+    trainer.add_callback(Progress() if drawn() else Plain())
     return trainer
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..agent.keys import key, played_with
+from ..agent.progress import Lines
 from ..agent.scripted import named
 from ..agent.tasks import compared
 from ..config import DataConfig
@@ -98,10 +99,12 @@ def played(tasks: Sequence[Task], agent_task: AgentTask, protocol: str) -> Itera
     Raises:
         Problem: it fails in one.
     """
-    console = Console(stderr=True)
+    console, lines = Console(stderr=True), Lines()
     bar = Progress(console=console, transient=True, disable=not console.is_terminal)
     with agent_task.environment() as environment, bar:
-        for task in bar.track(tasks, description="expert"):
+        for number, task in enumerate(bar.track(tasks, description="expert")):
+            if bar.disable:
+                lines.say(f"the expert has played {number} of {len(tasks)} tasks")
             messages = demonstrated(environment, task, agent_task, protocol)
             if not environment.success():
                 raise Problem(f"the expert fails in task {task.id}: choose another --data.seed")

@@ -16,8 +16,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from ..agent.chat_template import END
+from ..agent.progress import drawn
 from ..config import TINY, ModelConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
@@ -46,6 +48,8 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
     Raises:
         Problem: it cannot be had.
     """
+    if not drawn():
+        disable_progress_bar()  # transformers' bars, of weights that are read and written
     if base in TINY:
         home.mkdir(parents=True, exist_ok=True)
         return tiny.make(home / f"{base}-{fingerprint(json.dumps(texts))[:8]}", base, texts)
