@@ -14,7 +14,7 @@ from typing import Any
 from ..core.errors import Problem
 from ..task import Message, Tools
 from .rollout import AT_ONCE, Turn
-from .tool_calls import CLOSING, OPENING, call_of, clean, message_of, read
+from .tool_calls import CLOSING, FENCED, OPENING, call_of, clean, message_of, read
 
 KEY = "OPENAI_API_KEY"
 """The variable of the environment that holds the key, where the server wants one."""
@@ -143,6 +143,7 @@ def refuse(url: str, code: int, reason: str) -> None:
 
 def sent(message: Message) -> Message:
     """A message as the protocol has it: the arguments of a call are a text of JSON, and no text is empty."""
+    message = {name: value for name, value in message.items() if name != FENCED}
     calls = [
         call | {"function": call["function"] | {"arguments": json.dumps(call["function"]["arguments"])}}
         for call in message.get("tool_calls", ())

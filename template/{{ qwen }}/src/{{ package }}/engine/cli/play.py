@@ -39,7 +39,7 @@ class Play:
         from ..agent.keys import folder_for
         from ..agent.play import play_into
         from ..agent.tasks import tasks_of
-        from ..evaluation.scores import scores
+        from ..evaluation.scores import endings, fenced, scores
         from ..statistics.metrics import show
 
         if self.player == "endpoint" and not self.model:
@@ -49,8 +49,10 @@ class Play:
         tasks, (policy, at_once, settings) = tasks_of(data, task, split), self.policy(task)
         named = self.into / f"{data.protocol}-{split}-{name.replace('/', '-')}"
         folder = folder_for(named, tasks, task, data.protocol, settings)
-        show(scores(play_into(folder, tasks, task, data.protocol, policy, at_once), {}))
-        print(f"\ntranscripts: {folder}")
+        episodes = play_into(folder, tasks, task, data.protocol, policy, at_once)
+        show(scores(episodes, {}))
+        print("\n" + "; ".join(filter(None, [f"failures: {endings(episodes)}", fenced(episodes)])))
+        print(f"transcripts: {folder}")
 
     def policy(self, task: "AgentTask") -> "tuple[Callable[[], Policy], int, dict[str, Any]]":
         """Who plays, how many episodes at once, and what decides how."""

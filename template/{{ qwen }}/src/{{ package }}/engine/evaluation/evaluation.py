@@ -26,7 +26,7 @@ from ..statistics.metrics import SHARE, Result
 from ..statistics.paired import Comparison
 from ..task import AgentTask
 from .policies import Engine, policy_of, settings_of
-from .scores import compared, endings, scores
+from .scores import compared, endings, fenced, scores
 
 SHOWN = 3
 """Transcripts of failures in a report."""
@@ -68,7 +68,8 @@ class Evaluation:
     def samples(self) -> str:
         """How its failures ended, and some of them to read."""
         failed = [transcript(episode) for episode in self.after if not episode.success]
-        return "\n\n".join([f"Failures of {len(self.after)} episodes: {endings(self.after)}", *failed[:SHOWN]])
+        told = [f"Failures of {len(self.after)} episodes: {endings(self.after)}", fenced(self.after)]
+        return "\n\n".join(["; ".join(filter(None, told)), *failed[:SHOWN]])
 
     @property
     def failures(self) -> Path:
@@ -83,6 +84,8 @@ class Evaluation:
         """What the splits have in common: nothing, or they would not have been made."""
         sizes = {split: getattr(self.config.data, split) for split in ("train", "validation", "test")}
         rule = "no question, row or room of a task is part of one in another split"
+        if self.config.data.file:
+            rule = "no trajectory begins with what a task of validation, test or the benchmark tells first"
         return {"rule": rule, "compared": sizes, "found": []}
 
     pipeline = "text-generation"
@@ -95,11 +98,15 @@ class Evaluation:
         """What somebody needs to know to repeat the run, beside its data, and how far its figures reach."""
         config, data = self.config, self.config.data
         rows = "\n".join(f"| {name} | {value} |" for name, value in settings(config, results).items())
+        learned = f"{data.train} expert trajectories, generated with seed {data.seed}"
+        limits = "the trajectories are those of one expert"
+        if data.file:
+            learned, limits = f"trajectories of {Path(data.file).name}", "the trajectories are not those of its expert"
         return (
-            f"{config.model.base} after supervised fine-tuning on {data.train} expert trajectories, generated with "
-            f"seed {data.seed}, in the protocol `{data.protocol}`. The loss was taken on the assistant's turns alone."
+            f"{config.model.base} after supervised fine-tuning on {learned}, in the protocol `{data.protocol}`. "
+            "The loss was taken on the assistant's turns alone."
             f"\n\n| | |\n|---|---|\n{rows}\n\n"
-            "The tasks were generated, and the trajectories are those of one expert: success in other tasks is not "
+            f"The tasks that it plays were generated, and {limits}: success in other tasks is not "
             "shown by these figures. What the model writes has to be checked before it is executed anywhere else than "
             f"in a database or a game of its own.\n\nPreset: {config.preset}"
         )

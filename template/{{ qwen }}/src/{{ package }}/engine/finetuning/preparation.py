@@ -23,6 +23,7 @@ class Prepared(NamedTuple):
 
     data: Data
     base: Path
+    """The folder of the base model."""
     tokenizer: PreTrainedTokenizerBase
     examples: dict[str, list[Example]]
     """Of each split."""
@@ -31,10 +32,11 @@ class Prepared(NamedTuple):
 def prepare(config: RunConfig, agent_task: AgentTask, digest: str = "") -> Prepared:
     """Load, tokenize and mask the data, show what is learned of them, and refuse what cannot be.
 
-    `digest` is that of a run's data, which may be others than today's code would make.
+    `digest` is that of a run's data, which may be others than today's code would make. Of the base, only the tokenizer
+    is asked for.
     """
     data = of_run(digest, config.data, agent_task)
-    base = folder_of(config.model.base, data.texts)
+    base = folder_of(config.model.base, data.texts, weights=False)
     tokenizer = load_tokenizer(base)
     examples = {split: tokenized(tokenizer, data, split) for split in data.splits}
     for split in examples.values():

@@ -26,7 +26,7 @@ from ..core.signals import Signals
 from ..core.tracking import Tracker, read
 from ..memory.fit import at_once
 from ..models import merging
-from ..models.loading import recompute, train_in_fp32
+from ..models.loading import folder_of, recompute, train_in_fp32
 from ..task import AgentTask
 from . import checkpoints
 from .callbacks import Finite, Plain, Play, Progress, Record, Stop
@@ -48,6 +48,7 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
         Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
     prepared = prepare(config, agent_task, load_environment(run)["data"])
+    prepared = prepared._replace(base=folder_of(config.model.base, prepared.data.texts))
     checkpoint = checkpoints.latest(run / CHECKPOINTS)
     if checkpoint is None or not checkpoints.finished(checkpoint):
         player = player_of(config, agent_task, prepared.base)

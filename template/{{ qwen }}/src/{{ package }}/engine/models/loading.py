@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from peft import LoraConfig
 from transformers import (
@@ -32,7 +32,7 @@ PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 """All linear layers of a block; the embeddings and the head stay as they are."""
 CACHE = Path(".cache")
 """Where tiny models are made."""
-FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
+FILES, WEIGHTS = ("*.json", "*.txt", "*.jinja"), "*.safetensors"
 """What is downloaded of a model: never code, and no pickles."""
 CHECKPOINTING = (
     "activation_checkpointing"
@@ -42,8 +42,10 @@ CHECKPOINTING = (
 """What transformers calls the recomputation of activations: the latter before 5.20, which vLLM 0.33 asks for."""
 
 
-def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
+def folder_of(base: str, texts: Sequence[str], home: Path = CACHE, weights: bool = True) -> Path:
     """Where a base model lies: downloaded if need be; a tiny one is made, with a tokenizer that learned from `texts`.
+
+    Without `weights`, only its configuration and its tokenizer are asked for.
 
     Raises:
         Problem: it cannot be had.
@@ -56,12 +58,21 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
     if (Path(base) / "config.json").exists():
         return Path(base)
     try:
-        return Path(snapshot_download(base, allow_patterns=list(FILES)))
+        folder = Path(snapshot_download(base, allow_patterns=[*FILES, *([WEIGHTS] if weights else [])]))
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise Problem(
-            f"cannot get the model {base} ({type(error).__name__}): check its name and the network, or let "
-            "--model.base name a folder that holds it"
-        ) from None
+        raise missing(base, type(error).__name__) from None
+    # Offline, what lies there is handed out, though it be the tokenizer alone.
+    if not (folder / "config.json").exists() or (weights and not any(folder.glob(WEIGHTS))):
+        raise missing(base, "only a part of it is there")
+    return folder
+
+
+def missing(base: str, reason: str) -> Problem:
+    """What to do about a model that cannot be had."""
+    advice = "check its name and the network"
+    if constants.HF_HUB_OFFLINE:
+        advice = "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it"
+    return Problem(f"cannot get the model {base} ({reason}): {advice}, or let --model.base name a folder that holds it")
 
 
 def identity(folder: Path) -> list[str]:
