@@ -24,8 +24,10 @@ TRACKERS = ("tensorboard", "wandb", "none")
 TRANSFORMERS = {"dbbench": "transformers>=5.20", "alfworld": "transformers<5.20"}
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
-# Whose tests of the engine run: the first of the family pytorch with each interpreter, the others with the first alone.
-ENGINES = ["transformer", "blank-experiments", "cnn", "transformer-scale", "dbbench", "alfworld"]
+# Whose tests of the engine run: all of a family's first project, and of the others what that lacks.
+ENGINES = {"transformer": "pytorch", "blank-experiments": "pytorch", "cnn": "pytorch", "transformer-scale": "pytorch"}
+ENGINES |= {"dbbench": "qwen", "alfworld": "qwen"}
+FIRST = {family: next(name for name, of in ENGINES.items() if of == family) for family in ("pytorch", "qwen")}
 
 MLFLOW = [f"tests/engine/{name}.py" for name in ("core/test_tracking", "core/test_mlflow", "training/test_trainer")]
 # What a file's tests share, such as a rendered project or a trained run, is made once.
@@ -167,15 +169,15 @@ def variants(session: nox.Session, variant: str) -> None:
 @nox.session(python=FOUND)
 @nox.parametrize("variant", [nox.param(name, id=name) for name in ENGINES])
 def engine(session: nox.Session, variant: str) -> None:
-    """The engine's own tests and their coverage: the family pytorch's in one project, and what that lacks in others."""
+    """The engine's own tests and their coverage: in one project of each family, and what that lacks in others."""
     _warn_of_missing(session)
-    if variant != ENGINES[0] and session.python != FOUND[0]:
+    if variant != FIRST["pytorch"] and session.python != FOUND[0]:
         session.skip("The engine is tested with the later interpreters in one project.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         tests = ["tests/engine", f"--cov=src/{_package(project)}/engine"]
-        if VARIANTS[variant]["family"] == "pytorch" and variant != ENGINES[0]:
-            tests = _lacking(project, _render(session, ENGINES[0], Path(folder), tracker="none"))
+        if variant != (first := FIRST[ENGINES[variant]]):
+            tests = _lacking(project, _render(session, first, Path(folder), tracker="none"))
         python = _environment(session, project, variant)
         session.chdir(project)
         _run(session, python, "pytest", *tests, "--numprocesses=2", *session.posargs)

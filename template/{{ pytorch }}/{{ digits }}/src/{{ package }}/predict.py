@@ -1,5 +1,6 @@
 """Classify images with a trained run: `load().probabilities(images)`."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,13 @@ class Classifier:
         """One row of probabilities, (n, classes), for each image of (n, 64) brightnesses from 0 to 16.
 
         Raises:
-            Problem: the images have another shape, or hold something that is no number.
+            Problem: the images have another shape, or hold something that is no brightness.
         """
         x = inputs(images)
         if not x.isfinite().all():
             raise Problem("the images hold values that are missing or infinite")
+        if images.min() < 0 or images.max() > 16:
+            raise Problem(f"the images hold values from {images.min():g} to {images.max():g}: brightness is 0 to 16")
         probabilities: np.ndarray = self.model(x.to(next(self.model.parameters()).device)).softmax(1).cpu().numpy()
         return probabilities
 
@@ -38,15 +41,22 @@ def read(file: Path) -> np.ndarray:
     Raises:
         Problem: the file is missing, of another kind, or does not hold a table of numbers.
     """
-    readers = {".csv": lambda path: np.loadtxt(path, delimiter=",", ndmin=2), ".npy": np.load}
-    if file.suffix not in readers:
+    readers = {".csv": lambda path: np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig"), ".npy": np.load}
+    if file.suffix.lower() not in readers:
         raise Problem(f"{file} is not one of {', '.join(readers)}")
     try:
-        return np.asarray(readers[file.suffix](file), dtype=np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file without rows, which the next check names
+            rows = np.asarray(readers[file.suffix.lower()](file))
     except OSError as error:
         raise Problem(f"cannot read {file}: {error.strerror or error}") from None
     except (ValueError, TypeError) as error:
         raise Problem(f"{file} does not hold rows of numbers: {error}") from None
+    if not rows.size or rows.dtype.kind not in "biuf":
+        raise Problem(
+            f"{file} does not hold rows of numbers: {f'its type is {rows.dtype}' if rows.size else 'it is empty'}"
+        )
+    return rows.astype(np.float64)
 
 
 def load(run: str | Path | None = None) -> Classifier:

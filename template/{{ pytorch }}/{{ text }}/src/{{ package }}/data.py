@@ -5,15 +5,14 @@ that are equal up to white space, or nearly so, are one group, and a group lies 
 on the training split alone.
 """
 
-import sys
-
+from .engine.core.cache import kept
 from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
 from .engine.splits.division import Division
 from .engine.splits.splits import SPLITS, lock
-from .engine.text.files import read
-from .engine.text.placing import entries, place
-from .engine.text.tokens import CACHE, Text, write
+from .engine.text.files import find, read
+from .engine.text.placing import ENOUGH, entries, place
+from .engine.text.tokens import Text, write
 
 
 def prepare(path: str | None, vocab_size: int, division: Division | None = None) -> Text:
@@ -22,15 +21,17 @@ def prepare(path: str | None, vocab_size: int, division: Division | None = None)
     Raises:
         Problem: the path is missing, empty, unreadable or not text, or differs from `data.lock.json`.
     """
-    name = path or f"the standard library of Python {'.'.join(map(str, sys.version_info[:3]))}"
-    files = list(read(path))
+    found = find(path)
+    files = list(read(found))
     placed, leakage = place([document for _, _, documents in files for document in documents], division)
     splits = {split: [document.text for sample, document in placed if sample.split == split] for split in SPLITS}
     for split in SPLITS:
         if not splits[split]:
-            raise Problem(f"{name} leaves no text for the {split} split: add more documents")
-    digest = lock(name, entries(files, placed), division)
-    folder = CACHE / f"text-{fingerprint(f'2 {digest} {vocab_size}')[:16]}"
-    if not folder.exists():
-        write(folder, splits, vocab_size)
+            raise Problem(f"{found.name} leaves no text for the {split} split: {ENOUGH} would do")
+    digest = lock(found.name, entries(files, placed), division)
+    folder = kept(
+        f"text-{fingerprint(f'2 {digest} {vocab_size}')[:16]}",
+        f"preparing {len(placed)} documents in {found.describe()}",
+        lambda folder: write(folder, splits, vocab_size),
+    )
     return Text(folder, digest, leakage)

@@ -41,9 +41,11 @@ class ModelConfig:
     """Recompute each block in the backward pass: less memory, about a third more time."""
 
     def __post_init__(self) -> None:
-        for name in ("context_length", "width", "layers", "heads", "kv_heads", "d_ff"):
+        for name in ("width", "layers", "heads", "kv_heads", "d_ff"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
+        if self.context_length < 2:
+            raise Problem(f"--model.context-length {self.context_length} must be at least 2: one token has no context")
         if not 0 <= self.dropout < 1:
             raise Problem(f"--model.dropout {self.dropout} must be at least 0 and below 1")
         if self.width % (2 * self.heads):

@@ -20,6 +20,9 @@ class LanguageModel:
         """The prompt and what the model adds to it: at most `tokens` tokens, fewer where it ends the text.
 
         The same seed gives the same text; temperature 0 takes the likeliest token each time.
+
+        Raises:
+            Problem: the temperature or the number of tokens is below zero or no number, or the prompt is not text.
         """
         context = self.model.config.context_length
         return generate.complete(

@@ -1,5 +1,6 @@
 """Use a trained run: `load().answer(...)` solves a puzzle, completes a text or recalls a value."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,8 +55,10 @@ class Solver:
 
     def answer(self, asked: str, *, tokens: int = 0, temperature: float = 0.0, seed: int = 0) -> str:
         """The board as text; `asked` is a puzzle, or a file that holds one."""
-        file = Path(asked)
-        return str(self.solve(file.read_text(encoding="utf-8") if file.suffix and file.is_file() else asked))
+        with suppress(OSError):  # a long text is no name of a file
+            if Path(asked).suffix and Path(asked).is_file():
+                asked = Path(asked).read_text(encoding="utf-8", errors="replace")
+        return str(self.solve(asked))
 
 
 class LanguageModel:

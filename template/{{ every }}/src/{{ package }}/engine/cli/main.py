@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import pkgutil
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ FIRST = ("train", "evaluate", "predict", "report")
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 """What PyTorch's errors say on a GPU and on the CPU."""
+NARROWEST = 40
+"""Columns that `--help` needs."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
@@ -39,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_anything()
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
-        sys.stdout.flush()
+        if sys.stdout:  # it may be closed from the start
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code(error)
         if code is None:
@@ -74,7 +78,12 @@ def exit_code(error: BaseException) -> int | str | None:
 
 
 def print_anything() -> None:
-    """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding."""
+    """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding.
+
+    In a terminal of very few columns, tyro would look for a place to break its lines for ever.
+    """
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

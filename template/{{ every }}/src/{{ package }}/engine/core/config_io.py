@@ -24,7 +24,7 @@ def from_json(kind: type[T], text: str) -> T:
     """
     try:
         return _build(kind, json.loads(text))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Problem(f"the saved configuration does not fit this version of the code: {error}") from error
 
 
@@ -35,6 +35,8 @@ def _build(kind: type[T], values: dict[str, Any]) -> T:
         hint = _dataclass_of(hints.get(name), value)
         if hint is not None:
             fields[name] = _build(hint, value)
+        elif dataclasses.is_dataclass(hints.get(name)):
+            raise TypeError(f"{name} is {value}")
         else:
             fields[name] = tuple(value) if isinstance(value, list) else value
     return kind(**fields)

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from .config_io import from_json, to_json
 from .errors import Problem
 from .files import replace, write_atomically
+from .json_io import read_json
 
 T = TypeVar("T")
 
@@ -33,7 +35,8 @@ def create(config: Any, environment: dict[str, Any], parent: Path = RUNS) -> Pat
     try:
         temporary.mkdir(parents=True)
         write_atomically(temporary / "config.json", to_json(config) + "\n")
-        write_atomically(temporary / "environment.json", json.dumps(environment, indent=2) + "\n")
+        numbered = environment | {"sequence": max(time.time_ns(), 1 + max(map(sequence, runs_in(parent)), default=0))}
+        write_atomically(temporary / "environment.json", json.dumps(numbered, indent=2) + "\n")
         replace(temporary, run)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -63,27 +66,42 @@ def find(run: str | None) -> Path:
         if not (folder / "config.json").is_file():
             raise Problem(f"{folder} is not a run folder: it holds no config.json")
         return folder
-    folders = sorted(file.parent for file in RUNS.glob("[0-9]*/config.json"))
+    folders = runs_in(RUNS)
     if not folders:
         raise Problem(f"there is no run in {RUNS.absolute()}: start one with train")
     return folders[-1]
+
+
+def runs_in(parent: Path) -> list[Path]:
+    """The run folders in `parent`, in the order in which they were started."""
+    return sorted((file.parent for file in parent.glob("[0-9]*/config.json")), key=lambda run: (sequence(run), run))
+
+
+def sequence(run: Path) -> int:
+    """A number that is larger for later runs: the time, unless the clock was put back; 0 where none is recorded."""
+    try:
+        return int(read_json(run / "environment.json", "sequence")["sequence"])
+    except (Problem, TypeError, ValueError):
+        return 0
 
 
 def load_config(run: Path, kind: type[T]) -> T:
     """The configuration, of type `kind`, that a run was started with."""
     try:
         return from_json(kind, (run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{run / 'config.json'} cannot be read: {error}") from error
     except Problem as problem:
         raise Problem(f"{run / 'config.json'}: {problem}") from problem
 
 
 def load_environment(run: Path) -> dict[str, Any]:
-    """Where a run was started."""
-    try:
-        environment: dict[str, Any] = json.loads((run / "environment.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Problem(f"{run / 'environment.json'} cannot be read: {error}") from error
-    return environment
+    """Where a run was started.
+
+    Raises:
+        Problem: it cannot be read.
+    """
+    return read_json(run / "environment.json", "data", "device", "threads", "commit", "packages")
 
 
 def describe_environment(machine: dict[str, Any], data: str) -> dict[str, Any]:
@@ -102,18 +120,26 @@ def describe_environment(machine: dict[str, Any], data: str) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of the code, with `-dirty` behind it where files differ from it; None without git."""
+    """The commit of the code, with `-dirty` behind it where files differ from it or a module is not in it.
+
+    None without git, and where the package is not part of the repository that it lies in.
+    """
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True,
-            encoding="utf-8",
-            cwd=Path(__file__).parent,
-            check=False,
-        )
+        described = git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        if not git("ls-files"):
+            return None
+        new = "" if described.endswith("-dirty") or not git("ls-files", "--others", "*.py") else "-dirty"
     except FileNotFoundError:
         return None
-    return described.stdout.strip() or None
+    return described + new
+
+
+def git(*arguments: str) -> str:
+    """What git prints about this package; nothing where it fails."""
+    package = Path(__file__).parents[2]
+    return subprocess.run(
+        ["git", *arguments], capture_output=True, encoding="utf-8", cwd=package, check=False
+    ).stdout.strip()
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def parsed(line: str) -> dict[str, Any] | None:
     """A line of the ledger; None where it is none."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) and entry.keys() >= FIELDS else None
 

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.files import write_atomically
+from ..core.json_io import read_json
 
 T = TypeVar("T")
 
@@ -52,11 +53,8 @@ def lock(source: str, entries: list[Entry], division: object = None, file: Path 
     digest = fingerprint(json.dumps(listed))
     if division is not None:
         return fingerprint(f"{digest} {division}")
-    try:
-        locks = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        recorded = locks.get(source)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-        raise Problem(f"{file} is not valid JSON: restore it, or delete it to record the data anew") from None
+    locks = read_locks(file)
+    recorded = locks.get(source)
     if recorded is None:
         write_atomically(file, json.dumps(locks | {source: {"sha256": digest, "files": listed}}, indent=1) + "\n")
     elif recorded["sha256"] != digest:
@@ -69,11 +67,24 @@ def lock(source: str, entries: list[Entry], division: object = None, file: Path 
 
 def locked(digest: str, file: Path = LOCK) -> tuple[str, list[Entry]]:
     """What the data of this hash are called in the lock, and their files; no name and no files where it lacks them."""
-    locks = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    locks = read_locks(file)
     for source, recorded in locks.items():
         if recorded["sha256"] == digest:
             return source, [Entry(**entry) for entry in recorded["files"]]
     return "", []
+
+
+def read_locks(file: Path) -> dict[str, Any]:
+    """What is recorded in a lock, by the data's names.
+
+    Raises:
+        Problem: the file cannot be read.
+    """
+    remedy = "restore it, or delete it to record the data anew"
+    locks = read_json(file, remedy=remedy) if file.exists() else {}
+    if not all(isinstance(recorded, dict) and {"sha256", "files"} <= recorded.keys() for recorded in locks.values()):
+        raise Problem(f"{file} is damaged: {remedy}")
+    return locks
 
 
 def _changes(old: list[dict[str, object]], new: list[dict[str, object]]) -> str:

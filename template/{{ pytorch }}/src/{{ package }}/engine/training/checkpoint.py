@@ -26,6 +26,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.files import like_new, replace, sync, sync_all, write_atomically
+from ..core.json_io import read_json
 from .process_group import Processes
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Identity:
 
 def identity_of(run: Path, data: str) -> Identity:
     """What the checkpoints of a run on these data belong to; a run that is trained longer keeps them."""
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    config = read_json(run / "config.json", "train")
     del config["train"]["steps"]
     return Identity(fingerprint(json.dumps(config)), data)
 
@@ -157,11 +158,15 @@ class Index:
         file = self.folder / "index.json"
         if not file.exists():
             return {"identity": vars(self.identity), "best": None, "checkpoints": {}}
+        remedy = "restore it, or start a new run with train"
+        index = read_json(file, "identity", "best", "checkpoints", remedy=remedy)
         try:
-            index: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             belongs = Identity(**index["identity"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise Problem(f"{file} is damaged ({error}): restore it, or start a new run with train") from error
+            whole = all(step_of(name) >= 0 and "files" in of for name, of in index["checkpoints"].items())
+        except (ValueError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            raise Problem(f"{file} is damaged: {remedy}")
         if belongs.config != self.identity.config:
             raise Problem(f"{self.folder} belongs to another configuration than this run's: start a new run with train")
         if belongs.data != self.identity.data:

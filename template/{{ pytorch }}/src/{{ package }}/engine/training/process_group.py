@@ -74,10 +74,31 @@ class Processes:
             self.barrier()
 
 
+def world_size() -> int:
+    """How many processes `torchrun` started; 1 where it started none.
+
+    Raises:
+        Problem: the environment says so by half.
+    """
+    size = os.environ.get("WORLD_SIZE") or "1"
+    if size == "1":
+        return 1
+    needed = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+    missing = [name for name in needed if not os.environ.get(name)]
+    if missing or not size.isdecimal():
+        lacking = f", and {' and '.join(missing)} not set" if missing else ""
+        raise Problem(f"WORLD_SIZE is {size}{lacking}: start several processes with torchrun, or unset WORLD_SIZE")
+    return int(size)
+
+
 @contextmanager
 def connected(device: str) -> Iterator[tuple[int, int]]:
-    """This process's rank and the number of processes, with a connection between them where there are several."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    """This process's rank and the number of processes, with a connection between them where there are several.
+
+    Raises:
+        Problem: the environment or the device does not allow several.
+    """
+    size = world_size()
     if size == 1:
         yield 0, 1
         return

@@ -31,8 +31,8 @@ def seed_all(seed: int) -> None:
 
 
 def generator(device: torch.device, seed: int) -> torch.Generator:
-    """A torch generator of its own."""
-    return torch.Generator(device).manual_seed(seed)
+    """A torch generator of its own; any integer will do as a seed."""
+    return torch.Generator(device).manual_seed(seed % 2**63)
 
 
 def be_deterministic() -> None:

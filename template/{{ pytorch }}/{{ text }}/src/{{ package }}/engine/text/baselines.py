@@ -9,10 +9,11 @@ import lzma
 import math
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
-from ..core.files import write_atomically
+from ..core.cache import kept
 from .tokens import Text
 
 MOST = 32 * 2**20
@@ -37,10 +38,12 @@ def baselines(train: bytes, held_out: bytes) -> dict[str, float]:
 
 def cached_baselines(text: Text, split: str) -> dict[str, float]:
     """The baselines of a prepared text on a split, computed once."""
-    file = text.folder / f"baselines-{split}.json"
-    if not file.exists():
-        write_atomically(file, json.dumps(baselines(text.bytes("train"), text.bytes(split))))
-    values: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+
+    def make(folder: Path) -> None:
+        (folder / "bits.json").write_text(json.dumps(baselines(text.bytes("train"), text.bytes(split))))
+
+    folder = kept(f"{text.folder.name}-{split}-baselines", "", make)
+    values: dict[str, float] = json.loads((folder / "bits.json").read_text())
     return values
 
 

@@ -1,7 +1,10 @@
 """The documents of a folder: files, lines of a .jsonl file, rows of a .parquet file (their field `text`)."""
 
 import json
+import os
+import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,55 +30,133 @@ class Document(NamedTuple):
         return fingerprint(" ".join(self.text.split()))
 
 
-def read(path: str | None) -> Iterator[tuple[str, bytes, list[Document]]]:
-    """Name, raw content and documents of every file."""
+class Found(NamedTuple):
+    """The files of a corpus."""
+
+    name: str
+    """What tells it from others: its place, however that is written."""
+    root: Path
+    files: list[Path]
+    left_out: Counter[str]
+    """How many files were not taken, by why."""
+
+    def describe(self) -> str:
+        """What is read, and what is not."""
+        left = ", ".join(f"{count} {why}" for why, count in sorted(self.left_out.items()))
+        return f"{len(self.files)} files{f' (left out: {left})' if left else ''}"
+
+
+def find(path: str | None) -> Found:
+    """The files at `path`, a file or a folder of any depth; the standard library's source where it is None.
+
+    Hidden files are left out, and those of other kinds. Links are followed, and nothing is taken twice.
+
+    Raises:
+        Problem: there are none.
+    """
     root = Path(path or sysconfig.get_path("stdlib"))
-    for file in _files(root, (".py",) if path is None else SUFFIXES):
-        relative = file.relative_to(root).as_posix() if root.is_dir() else file.name
-        if path is None and NOT_SOURCE.intersection(Path(relative).parts[:-1]):
-            continue
-        try:
-            content = file.read_bytes()
-            found = [Document(relative, relative + place, text) for place, text in _documents(file, content)]
-            yield relative, content, [document for document in found if document.text.strip()]
-        except OSError as error:
-            raise Problem(f"cannot read {file}: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            if path is not None:
-                raise Problem(f"{file} is not UTF-8 text (byte {error.start}): convert it or leave it out") from None
-
-
-def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    name = place_of(root) if path else f"the standard library of Python {'.'.join(map(str, sys.version_info[:3]))}"
+    suffixes = SUFFIXES if path else (".py",)
     if not root.exists():
         raise Problem(f"{root} does not exist: --data.path takes a folder or a file")
     if root.is_file():
-        if root.suffix not in suffixes:
+        if root.suffix.lower() not in suffixes:
             raise Problem(f"{root} is not one of {', '.join(suffixes)}")
-        return [root]
-    files = sorted(file for file in root.rglob("*") if file.suffix in suffixes and file.is_file())
-    if not files:
+        return Found(name, root, [root], Counter())
+    found = Found(name, root, [], Counter())
+    seen = set[Path]()
+    for file in walk(root, set() if path else NOT_SOURCE, found.left_out):
+        if reason := unfit(file, suffixes, seen):
+            found.left_out[reason] += 1
+        else:
+            seen.add(file.resolve())
+            found.files.append(file)
+    if not found.files:
         raise Problem(f"{root} holds no {', '.join(suffixes)} file")
-    return files
+    found.files.sort()
+    return found
+
+
+def unfit(file: Path, suffixes: tuple[str, ...], seen: set[Path]) -> str:
+    """Why a file is not taken; "" where it is."""
+    if file.suffix.lower() not in suffixes:
+        return file.suffix or "without a suffix"
+    if not file.is_file():
+        return "linked to nothing"
+    return "linked twice" if file.resolve() in seen else ""
+
+
+def walk(root: Path, skipped: set[str], left_out: Counter[str]) -> Iterator[Path]:
+    """What is not hidden in a folder of any depth; links are followed, each folder once."""
+    seen = set[Path]()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder)
+        if here.resolve() in seen:
+            folders.clear()
+            left_out["linked twice"] += 1
+            continue
+        seen.add(here.resolve())
+        hidden = [name for name in (*folders, *names) if name.startswith(".")]
+        if hidden:
+            left_out["hidden"] += len(hidden)
+        folders[:] = sorted(set(folders) - {*hidden, *skipped})
+        yield from (here / name for name in sorted(set(names) - {*hidden}))
+
+
+def place_of(path: Path) -> str:
+    """A path as seen from this folder, or absolute where it lies elsewhere: one text for all ways to write it."""
+    here = Path.cwd()
+    for absolute in (Path(os.path.normpath(here / path)), Path(os.path.realpath(path))):
+        if absolute.is_relative_to(here):
+            return absolute.relative_to(here).as_posix()
+    return absolute.as_posix()
+
+
+def read(found: Found) -> Iterator[tuple[str, bytes, list[Document]]]:
+    """Name, raw content and documents of every file.
+
+    Raises:
+        Problem: one cannot be read, or is not what its suffix says.
+    """
+    root = found.root
+    for file in found.files:
+        relative = file.relative_to(root).as_posix() if root.is_dir() else file.name
+        try:
+            content = file.read_bytes()
+            documents = [Document(relative, relative + place, text) for place, text in _documents(file, content)]
+            yield relative, content, [document for document in documents if document.text.strip()]
+        except OSError as error:
+            raise Problem(f"cannot read {file}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            if file.suffix != ".py":
+                raise Problem(f"{file} is not UTF-8 text (byte {error.start}): convert it or leave it out") from None
 
 
 def _documents(file: Path, content: bytes) -> Iterable[tuple[str, str]]:
     """Each text, and where in the file it stands."""
-    if file.suffix == ".jsonl":
+    suffix = file.suffix.lower()
+    if suffix == ".jsonl":
         lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
-        return [(f", line {number}", _field(file, number, line)) for number, line in lines]
-    if file.suffix == ".parquet":
+        return [(f", line {number}", _text(f"{file}, line {number}", line)) for number, line in lines]
+    if suffix == ".parquet":
         return [(f", row {number}", text) for number, text in enumerate(_parquet(file))]
     return [("", content.decode())]
 
 
-def _field(file: Path, number: int, line: bytes) -> str:
+def _text(where: str, line: bytes) -> str:
+    """The field `text` of a line."""
     try:
-        text = json.loads(line)["text"]
-        text.encode()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        text = None
-    if not isinstance(text, str):
-        raise Problem(f'{file}, line {number}: expected an object with a string "text"')
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{where} is not JSON: {error}") from None
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        kind = type(row).__name__ if not isinstance(row, dict) else f"an object with {', '.join(row) or 'no fields'}"
+        if isinstance(row, dict) and "text" in row:
+            kind = f'one whose "text" is a {type(row["text"]).__name__}'
+        raise Problem(f'{where}: expected an object with a string "text", found {kind}')
+    text: str = row["text"]
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise Problem(f"{where}: the text holds half of a surrogate pair, which is no character")
     return text
 
 

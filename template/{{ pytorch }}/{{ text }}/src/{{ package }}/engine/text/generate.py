@@ -1,5 +1,6 @@
 """Text from a language model, token by token."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +9,7 @@ from jaxtyping import Int
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ..core.errors import Problem
 from ..training.seeding import generator
 from .tokens import END, Text
 
@@ -30,7 +32,14 @@ def complete(
     """The prompt and what the model adds to it: at most `tokens` tokens, fewer where it ends the text.
 
     The same seed gives the same text; temperature 0 takes the likeliest token each time.
+
+    Raises:
+        Problem: the temperature or the number of tokens is below zero or no number, or the prompt is not text.
     """
+    if not 0 <= temperature < math.inf or tokens < 0:
+        raise Problem(f"temperature {temperature} and tokens {tokens} must be numbers from 0 up")
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise Problem("the prompt is not UTF-8 text: convert it")
     end = tokenizer.token_to_id(END)
     ids = [end, *tokenizer.encode(prompt, add_special_tokens=False).ids]
     new = generate(model, torch.tensor([ids]), context, tokens, temperature, seed)[0].tolist()
@@ -77,4 +86,5 @@ def sample(logits: Tensor, temperature: float, noise: torch.Generator) -> Int[Te
     """One token for each row of logits (B, V)."""
     if temperature == 0:
         return logits.argmax(-1, keepdim=True)
-    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=noise)
+    # Below that, the likeliest token has all the probability, and a quotient may overflow.
+    return torch.multinomial((logits / max(temperature, 1e-6)).softmax(-1), 1, generator=noise)

@@ -1,22 +1,23 @@
 """The split of each document: equal and nearly equal ones are one group, and a group lies in one split."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+from ..core.cache import kept
 from ..core.config_io import fingerprint
-from ..core.files import write_atomically
 from ..splits.dedup import Pair, joined
 from ..splits.division import Division, split_of
 from ..splits.leakage import Leakage, Sample, compare
 from ..splits.minhash import RULE, near
 from ..splits.splits import SPLITS, Entry
 from .files import Document
-from .tokens import CACHE
 
 FEW = 30
 """With fewer groups than this, each document is cut in order instead of falling into one split whole."""
+ENOUGH = "60 different documents, or a single one of 10 lines,"
+"""So much text leaves some for every split: of 60 documents, none falls into one of them with a chance of 0.4 %."""
 
 
 def place(documents: Sequence[Document], division: Division | None) -> tuple[list[tuple[Sample, Document]], Leakage]:
@@ -40,12 +41,13 @@ def place(documents: Sequence[Document], division: Division | None) -> tuple[lis
 
 def _near(documents: Sequence[Document], keys: list[str]) -> list[Pair]:
     """The pairs that are alike, which are found once."""
-    file = CACHE / f"near-{fingerprint(' '.join([RULE, *keys]))[:16]}.json"
-    if not file.exists():
-        print(f"comparing {len(documents)} documents with each other (once)", file=sys.stderr)
-        CACHE.mkdir(exist_ok=True)
-        write_atomically(file, json.dumps(near([document.text for document in documents])))
-    return [Pair(*values) for values in json.loads(file.read_text(encoding="utf-8"))]
+
+    def make(folder: Path) -> None:
+        (folder / "pairs.json").write_text(json.dumps(near([document.text for document in documents])))
+
+    name = f"near-{fingerprint(' '.join([RULE, *keys]))[:16]}"
+    folder = kept(name, f"comparing {len(documents)} documents with each other", make)
+    return [Pair(*values) for values in json.loads((folder / "pairs.json").read_text())]
 
 
 def _parts(document: Document) -> list[tuple[str, Document]]:

@@ -4,9 +4,6 @@ The tokenizer is a byte-level BPE. What was prepared is kept in `.cache/`, named
 it.
 """
 
-import os
-import shutil
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +15,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from ..core.batch import Batch
 from ..core.errors import Problem
-from ..core.files import replace
 from ..splits.leakage import Leakage
 from ..splits.splits import Training
 
-CACHE = Path(".cache")
 END = "<|endoftext|>"
 
 
@@ -97,24 +92,12 @@ class Text:
 
 
 def write(folder: Path, splits: dict[str, list[str]], vocab_size: int) -> None:
-    """Everything a run reads of the text, in a folder that appears atomically."""
-    count = sum(map(len, splits.values()))
-    print(f"preparing {count} documents (once; kept in {folder})", file=sys.stderr)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        tokenizer = train_tokenizer(Training(splits), vocab_size)
-        tokenizer.save(str(temporary / "tokenizer.json"))
-        for split, documents in splits.items():
-            (temporary / f"{split}.txt").write_bytes("".join(documents).encode())
-            np.save(temporary / f"{split}.npy", encode(tokenizer, documents))
-        replace(temporary, folder)
-    except OSError as error:
-        if folder.exists():
-            return  # another training has prepared the same in the meantime
-        raise Problem(f"cannot write the prepared text to {folder}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Everything that a run reads of the text."""
+    tokenizer = train_tokenizer(Training(splits), vocab_size)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for split, documents in splits.items():
+        (folder / f"{split}.txt").write_bytes("".join(documents).encode())
+        np.save(folder / f"{split}.npy", encode(tokenizer, documents))
 
 
 def train_tokenizer(training: Training[list[str]], vocab_size: int) -> Tokenizer:

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
-from ..core.errors import Problem
-
 
 @dataclass(frozen=True, kw_only=True)
 class Predict:
     """Complete a text with a trained run."""
 
     prompt: Positional[str]
-    """The text to go on from."""
+    """The text to continue; put -- before one that begins with a hyphen."""
     run: str | None = None
     """The run folder; the latest where none is named."""
     tokens: int = 200
@@ -25,7 +23,5 @@ class Predict:
     def __call__(self) -> None:
         from ...predict import load
 
-        if self.temperature < 0 or self.tokens < 0:
-            raise Problem("--temperature and --tokens must be at least 0")
         model = load(self.run)
         print(model.complete(self.prompt, tokens=self.tokens, temperature=self.temperature, seed=self.seed))

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
-from ..core.errors import Problem
-
 
 @dataclass(frozen=True, kw_only=True)
 class Predict:
@@ -25,7 +23,5 @@ class Predict:
     def __call__(self) -> None:
         from ...predict import load
 
-        if self.temperature < 0 or self.tokens < 0:
-            raise Problem("--temperature and --tokens must be at least 0")
         model = load(self.run)
         print(model.answer(self.asked, tokens=self.tokens, temperature=self.temperature, seed=self.seed))

@@ -7,7 +7,6 @@ No two splits share a puzzle up to symmetry (`symmetry.py`). With 9 x 9 they do 
 they must: there are two grids up to symmetry, and a held-out puzzle is new in what is given, not in what is asked for.
 """
 
-import io
 import os
 import sys
 import time
@@ -18,12 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from ...engine.core.batch import Batch
+from ...engine.core.cache import kept
 from ...engine.core.config_io import fingerprint
 from ...engine.core.errors import Problem
-from ...engine.core.files import write_atomically
 from ...engine.splits.division import Division, split_of
 from ...engine.splits.leakage import Leakage, Sample, compare
 from ...engine.splits.splits import SPLITS, Entry, lock
@@ -31,7 +29,6 @@ from ...engine.training.seeding import derive_seed
 from .grids import SIDES, candidates, carved, drawn, grids, narrowed, propagate, search
 from .symmetry import canonical, varied
 
-CACHE = Path(".cache")
 FEWEST = {4: 4, 9: 17}
 """Clues that a puzzle with one solution has at least (McGuire, Tugemann & Civario 2014)."""
 BLOCK = 1024
@@ -97,7 +94,7 @@ def prepare(side: int, count: int, clues: tuple[int, ...], seed: int, division: 
         Problem: there are no such puzzles, or they are not those of `data.lock.json`.
     """
     require(side, count, clues)
-    rows = kept(side, count, clues, seed)
+    rows = made(side, count, clues, seed)
     keys = [fingerprint(form.tobytes()) for form in rows["form"]]
     groups = keys if side == min(SIDES) else [fingerprint(form[: side**2].tobytes()) for form in rows["form"]]
     split = np.array([split_of(group, division) for group in groups])
@@ -123,39 +120,15 @@ def require(side: int, count: int, clues: tuple[int, ...]) -> None:
         raise Problem(f"clues {clues}: a puzzle with {side} digits has from {FEWEST[side]} to {side**2 - 1}")
 
 
-def kept(side: int, count: int, clues: tuple[int, ...], seed: int) -> np.ndarray:
-    """The puzzles, from the cache if they lie there whole."""
-    file = CACHE / f"sudoku-{fingerprint(f'1 {side} {count} {clues} {seed}')[:16]}.npy"
-    try:
-        CACHE.mkdir(exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
-            rows = read(file)
-            if rows is None:
-                print(f"making {count} puzzles (once; kept in {file})", file=sys.stderr)
-                rows = all_small(count, clues, seed) if side == min(SIDES) else generated(side, count, clues, seed)
-                write(file, rows)
-    except OSError as error:
-        raise Problem(f"cannot keep the puzzles in {file}: {error.strerror or error}") from None
-    return rows
+def made(side: int, count: int, clues: tuple[int, ...], seed: int) -> np.ndarray:
+    """The puzzles, which are made once."""
 
+    def make(folder: Path) -> None:
+        rows = all_small(count, clues, seed) if side == min(SIDES) else generated(side, count, clues, seed)
+        np.save(folder / "puzzles.npy", rows)
 
-def write(file: Path, rows: np.ndarray) -> None:
-    """Keep puzzles, behind a line with their hash."""
-    buffer = io.BytesIO()
-    np.save(buffer, rows)
-    content = buffer.getvalue()
-    write_atomically(file, f"{fingerprint(content)}\n".encode() + content)
-
-
-def read(file: Path) -> np.ndarray | None:
-    """What `write` kept; None where there is nothing, or not what was written."""
-    if not file.exists():
-        return None
-    digest, _, content = file.read_bytes().partition(b"\n")
-    if fingerprint(content).encode() != digest:
-        print(f"{file} is damaged: its puzzles are made again", file=sys.stderr)
-        return None
-    rows: np.ndarray = np.load(io.BytesIO(content))
+    name = f"sudoku-{fingerprint(f'1 {side} {count} {clues} {seed}')[:16]}"
+    rows: np.ndarray = np.load(kept(name, f"making {count} puzzles", make) / "puzzles.npy")
     return rows
 
 

@@ -1,0 +1,72 @@
+"""What is made once and kept in `.cache/`: written durably, and made again where it is no longer what was written."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from .config_io import fingerprint
+from .errors import Problem
+from .files import replace, sync_all, write_atomically
+
+CACHE = Path(".cache")
+MANIFEST = "manifest.json"
+"""Size, time and checksum of each file of a kept folder."""
+
+
+def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
+    """The folder `name` of the cache, filled by `make` where it is missing or damaged.
+
+    `what` is then printed, if it is anything.
+
+    Of several processes that need it at once, one makes it and the others wait.
+
+    Raises:
+        Problem: it cannot be written.
+    """
+    folder = CACHE / name
+    if whole(folder):
+        return folder
+    temporary = CACHE / f"{name}.tmp"
+    try:
+        CACHE.mkdir(exist_ok=True)
+        with FileLock(CACHE / f"{name}.lock"):
+            if whole(folder):
+                return folder
+            why = "again, since what was kept is damaged" if folder.exists() else "once"
+            if what:
+                print(f"{what} ({why}; kept in {folder})", file=sys.stderr)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            make(temporary)
+            files = {file.name: [*signature(file), fingerprint(file)] for file in sorted(temporary.iterdir())}
+            write_atomically(temporary / MANIFEST, json.dumps(files, indent=1) + "\n")
+            sync_all(temporary)
+            shutil.rmtree(folder, ignore_errors=True)
+            replace(temporary, folder)
+    except OSError as error:
+        raise Problem(f"cannot write {folder}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def whole(folder: Path) -> bool:
+    """Whether a kept folder holds what was written; a file of the same size and time is not read for that."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return all(
+            signature(folder / name) == signed or fingerprint(folder / name) == digest
+            for name, (*signed, digest) in files.items()
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
+def signature(file: Path) -> list[int]:
+    """What changes with a file's content, unless somebody takes care that it does not: its size and its time."""
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns]
