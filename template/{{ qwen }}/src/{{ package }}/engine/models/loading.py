@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from peft import LoraConfig
 from transformers import (
@@ -24,6 +24,7 @@ from ..config import TINY, ModelConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from . import tiny
+from .architectures import missing
 
 Precision = Literal["bf16", "fp16", "fp32"]
 
@@ -65,14 +66,6 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE, weights: bool
     if not (folder / "config.json").exists() or (weights and not any(folder.glob(WEIGHTS))):
         raise missing(base, "only a part of it is there")
     return folder
-
-
-def missing(base: str, reason: str) -> Problem:
-    """What to do about a model that cannot be had."""
-    advice = "check its name and the network"
-    if constants.HF_HUB_OFFLINE:
-        advice = "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it"
-    return Problem(f"cannot get the model {base} ({reason}): {advice}, or let --model.base name a folder that holds it")
 
 
 def identity(folder: Path) -> list[str]:
