@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..agent.progress import Lines
+from ..agent.progress import Lines, drawn
 from ..core.errors import Diverged
 from ..core.signals import Signals
 from ..core.tracking import Tracker
@@ -149,6 +149,11 @@ class Plain(TrainerCallback):
         if "loss" in logs and taken:
             left = (state.max_steps - state.global_step) * (time.monotonic() - self.started) / taken
             self.lines.say(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.3f}, {left:.0f} s left")
+
+
+def progress() -> TrainerCallback:
+    """Bars or lines, whichever can be seen."""
+    return Progress() if drawn() else Plain()
 
 
 @contextmanager

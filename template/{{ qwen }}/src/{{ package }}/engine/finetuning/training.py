@@ -16,7 +16,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from transformers.utils.logging import disable_progress_bar as disable_other_bars
 
 from ..agent.generation import Transformers, Writing
-from ..agent.progress import drawn
 from ..agent.rollout import play, won
 from ..config import RunConfig
 from ..core.errors import Interrupted
@@ -29,7 +28,7 @@ from ..models import merging
 from ..models.loading import folder_of, recompute, train_in_fp32
 from ..task import AgentTask
 from . import checkpoints
-from .callbacks import Finite, Plain, Play, Progress, Record, Stop
+from .callbacks import Finite, Play, Record, Stop, progress
 from .label_mask import unigram_baseline
 from .preparation import Prepared, prepare
 from .session import ADAPTER, CHECKPOINTS, MODEL, OUTCOME, RECORD
@@ -47,7 +46,9 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
         Interrupted: a signal asked to stop; everything is saved.
         Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
-    prepared = prepare(config, agent_task, load_environment(run)["data"])
+    # A folder that session.opened did not make has no environment; its data are today's.
+    digest = load_environment(run)["data"] if (run / "environment.json").exists() else ""
+    prepared = prepare(config, agent_task, digest)
     prepared = prepared._replace(base=folder_of(config.model.base, prepared.data.texts))
     checkpoint = checkpoints.latest(run / CHECKPOINTS)
     if checkpoint is None or not checkpoints.finished(checkpoint):
@@ -87,7 +88,7 @@ def built(config: RunConfig, run: Path, prepared: Prepared, first: bool, build: 
     trainer = build(config, run, prepared, first)
     train_in_fp32(trainer.model)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Progress() if drawn() else Plain())
+    trainer.add_callback(progress())
     return trainer
 
 
