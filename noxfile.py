@@ -33,7 +33,7 @@ MLFLOW = [f"tests/engine/{name}.py" for name in ("core/test_tracking", "core/tes
 # What a file's tests share, such as a rendered project or a trained run, is made once.
 BY_FILE = ["--numprocesses=auto", "--dist=loadfile"]
 SITE = ["tests/test_docs.py"]
-UPDATES = ["tests/test_updates.py"]
+UPDATES = ["tests/test_updates.py", "tests/test_update_campaign.py"]
 # These need what the rendered projects need, and an independent implementation to compare with.
 ORACLES = [
     "tests/test_campaign.py",
@@ -43,6 +43,7 @@ ORACLES = [
     "tests/test_kill.py",
     "tests/test_leakage.py",
     "tests/test_page.py",
+    "tests/test_probes.py",
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",

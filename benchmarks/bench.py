@@ -101,9 +101,7 @@ def utilisation(width: int, device: Any, compiled: bool) -> Any:
     speed = subject.module("profiling.step_timing")
     with closing(speed.build_probe(config.task(), config.train, 0, device)) as probe:
         network = torch.compile(probe.learner.model) if compiled else probe.learner.model
-        return speed.arithmetic(
-            probe, speed.forward(probe, config.train.micro_batch), speed.training(probe, network).timing
-        )
+        return speed.arithmetic(probe, speed.forward(probe, config.train.micro_batch), speed.training(probe, network))
 
 
 def memory_rows() -> Iterator[Row]:

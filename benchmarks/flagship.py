@@ -61,7 +61,7 @@ def utilisation(preset: str) -> Utilisation:
     speed = subject.module("profiling.step_timing")
     with closing(speed.build_probe(subject.task, subject.config.train, 0, subject.device)) as probe:
         forward = speed.forward(probe, subject.config.train.micro_batch)
-        arithmetic = speed.arithmetic(probe, forward, speed.training(probe, probe.learner.model).timing)
+        arithmetic = speed.arithmetic(probe, forward, speed.training(probe, probe.learner.model))
     return Utilisation(arithmetic, subject.device.precision)
 
 
@@ -83,8 +83,8 @@ def compilation(preset: str) -> Compilation:
     subject = loops.Subject.of(PACKAGE, preset, 1)
     speed, device = subject.module("profiling.step_timing"), type(subject.device)(subject.device.type, bf16=False)
     with closing(speed.build_probe(subject.task, subject.config.train, 0, device)) as probe:
-        eager = speed.training(probe, probe.learner.model).timing.p50_ms
+        eager = speed.training(probe, probe.learner.model).p50_ms
         found = speed.compiled(probe, torch.compile(probe.learner.model, fullgraph=True))
     if isinstance(found, str):
         raise RuntimeError(found)
-    return Compilation(eager, found.training.timing.p50_ms, found.seconds)
+    return Compilation(eager, found.timing.p50_ms, found.seconds)

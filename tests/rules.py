@@ -232,3 +232,22 @@ def unportable(paths: Iterable[str]) -> list[str]:
 def vanished(before: set[str], after: set[str]) -> list[str]:
     """Paths that a release has rendered and that are rendered no more: an update deletes what a person wrote there."""
     return sorted(before - after)
+
+
+def checking_asserts(template: Path) -> list[str]:
+    """Statements that check something while the project runs, and are left out under `python -O`.
+
+    An `assert` may tell the type checker what is known: that a value has a type, or is there.
+    """
+    found = []
+    for file in sorted((template / "template").rglob("*.py")):
+        if "src" in file.parts:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            checks = [node for node in ast.walk(tree) if isinstance(node, ast.Assert) and not _tells_a_type(node.test)]
+            found += [f"{file.name}, line {node.lineno}" for node in checks]
+    return found
+
+
+def _tells_a_type(test: ast.expr) -> bool:
+    is_there = isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot)
+    return is_there or (isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance")

@@ -171,7 +171,7 @@ def test_the_steps_give_the_command_to_any_user(light: Path, tmp_path: Path) -> 
     assert shown.returncode == 0, shown.stderr
     assert "train" in shown.stdout
     assert all(path.stat().st_mode & 0o005 == 0o005 for path in (built.root / "app" / "src").rglob("*.py"))
-    assert "did you mean smoke?" in built.run("train", "smok").stderr
+    assert "there is no preset smok" in built.run("train", "smok").stderr
 
 
 def test_a_lock_is_kept_to_and_an_outdated_one_refused(light: Path, tmp_path: Path) -> None:

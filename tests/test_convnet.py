@@ -23,7 +23,7 @@ PARTS = ("data", "engine.experiments.learning_curve")
 def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source of a fresh render."""
     project = tmp_path_factory.mktemp("convnet") / "cnn-oracle"
-    render(template, project, {"architecture": "cnn", "tracker": "none", "extras": ["evidence", "crossval"]})
+    render(template, project, {"architecture": "cnn", "tracker": "none", "extras": ["crossval", "learning-curve"]})
     return project / "src"
 
 

@@ -124,7 +124,7 @@ def test_the_tracker_and_nothing_of_the_others_is_there(project: Path) -> None:
     assert trackers == {tracker} - {"none"}
 
 
-@pytest.mark.parametrize("word", ["sweep", "optuna", "ablat", "crossval"])
+@pytest.mark.parametrize("word", ["sweep", "optuna", "ablat", "crossval", "learning-curve", "learning_curve"])
 def test_an_extra_that_was_not_chosen_leaves_no_trace(plain: Path, word: str) -> None:
     found = [path for path in plain.rglob("*") if path.is_file() and word in path.read_bytes().decode(errors="ignore")]
     assert [path for path in found if path.name != ".copier-answers.yml"] == []

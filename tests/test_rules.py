@@ -118,6 +118,16 @@ def test_a_comparison_in_the_name_of_a_folder_is_noticed(broken: Path) -> None:
 # 4. No trust
 
 
+def test_no_check_is_an_assert() -> None:
+    assert rules.checking_asserts(ROOT) == []
+
+
+def test_a_check_that_is_an_assert_is_noticed(broken: Path) -> None:
+    [file] = (broken / "template").rglob("engine/training/sanity.py")
+    file.write_text("assert x > 0, x\nassert isinstance(x, int)\nassert x is not None\n", encoding="utf-8")
+    assert rules.checking_asserts(broken) == ["sanity.py, line 1"]
+
+
 def test_nothing_needs_trust() -> None:
     assert rules.needs_trust(ROOT) == []
     assert rules.trusting_calls(ROOT) == []

@@ -27,6 +27,7 @@ from releases import (
 )
 from rendering import VARIANTS, files, render
 from rules import SELECTING, Overlays, combinations, overlays, switches, vanished
+from updating import NOXFILE
 
 RELEASES = list(released()) or [STAND_IN]
 MARK = "# the owner's own line"
@@ -277,9 +278,9 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("environments")
 
 
-def run_update_session(project: Path, environments: Path) -> tuple[bool, str]:
+def run_update_session(project: Path, environments: Path, *words: str) -> tuple[bool, str]:
     """Whether `nox -s update` succeeds in a project, and what it prints."""
-    options = ["--session=update", "--reuse-venv=yes", f"--envdir={environments}"]
+    options = ["--session=update", "--reuse-venv=yes", f"--envdir={environments}", "--", *words]
     result = subprocess.run(
         [sys.executable, "-m", "nox", *options], cwd=project, capture_output=True, text=True, check=False
     )
@@ -310,6 +311,27 @@ def test_the_command_fails_and_names_a_conflict(projects: Projects, environments
     assert f"settle these files by hand: src/{PACKAGE}/{ENGINE} (took" in output
 
 
+@both
+def test_the_command_of_today_updates_from_a_release(
+    projects: Projects, environments: Path, tmp_path: Path, variant: str, release: str
+) -> None:
+    """Where the owner took today's noxfile first: it stops at edits in what moved."""
+    project, fresh = projects.copy(variant, release, tmp_path), projects.fresh(variant, release)
+    shutil.copy(NOXFILE, project)
+    places = moved(release, set(files(project)), PACKAGE)
+    old = sorted(path for path in set(files(project)) - places if path.startswith("src"))[:1]
+    for path in old:
+        (project / path).write_text(f"{MARK}\n", encoding="utf-8")
+    commit_all(project, "Today's noxfile, and an edit")
+    if old:
+        succeeded, output = run_update_session(project, environments, "--vcs-ref", NOW)
+        assert not succeeded and f"`nox -s update -- --force`: {old[0]} (took" in output
+        assert git(project, "status", "--porcelain") == ""
+    succeeded, output = run_update_session(project, environments, "--vcs-ref", NOW, "--force")
+    assert succeeded, output
+    assert files(project) == files(fresh)
+
+
 def dirty(project: Path) -> None:
     (project / "README.md").write_text("mine\n")
 
@@ -321,6 +343,12 @@ def without_git(project: Path) -> None:
 def without_commit(project: Path) -> None:
     without_git(project)
     git(project, "init", "--quiet")
+
+
+def ignored_by_a_larger_repository(project: Path) -> None:
+    without_git(project)
+    (project.parent / ".gitignore").write_text(f"{NAME}/\n")
+    commit_all(project.parent, "Beside it")
 
 
 def without_answers(project: Path) -> None:
@@ -341,6 +369,7 @@ def without_source(project: Path) -> None:
         (dirty, "commit or stash them first"),
         (without_git, "run `git init`"),
         (without_commit, "run `git init`"),
+        (ignored_by_a_larger_repository, "run `git init`"),
         (without_answers, "_src_path is missing"),
         (without_source, "_src_path is missing"),
     ],

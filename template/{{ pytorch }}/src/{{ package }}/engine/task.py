@@ -188,7 +188,8 @@ class Task(ABC):
         """Properties of this architecture that `check` confirms: a name and what was found.
 
         Raises:
-            AssertionError: a property does not hold; the message says how far off it is.
+            AssertionError: a property does not hold, and how far off it is; by `core.errors.require`, since a plain
+                `assert` is left out under `python -O`.
         """
         return {}
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from .config import DataConfig, ModelConfig
 from .data import prepare
 from .engine.core.batch import Batch
+from .engine.core.errors import require
 from .engine.task import Context, Output
 from .engine.text.task import TextTask, nats_per_token
 from .engine.text.tokens import Text
@@ -70,11 +71,11 @@ class LanguageModeling(TextTask):
         later = tokens.clone()
         later[:, middle:] = (later[:, middle:] + 1) % self.config.vocab_size
         leak = float((model(later) - logits)[:, :middle].abs().max())
-        assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
+        require(leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}")
         cache = Cache.empty(self.config.layers)
         parts = [model(part, cache) for part in (tokens[:, :middle], tokens[:, middle:-1], tokens[:, -1:])]
         difference = float((torch.cat(parts, dim=1) - logits).abs().max())
-        assert difference < 1e-3, f"logits with the cache differ by {difference:.2e} from those without"
+        require(difference < 1e-3, f"logits with the cache differ by {difference:.2e} from those without")
         return {
             "no leak from later tokens": "earlier logits are unchanged to the bit",
             "cached generation": f"largest difference of a logit {difference:.1e}",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .config import ModelConfig
+from .engine.core.errors import require
 from .engine.optim.optimizers import build_optimizers
 from .engine.task import Task
 from .engine.training.config import TrainConfig
@@ -75,7 +76,7 @@ def matters(model: nn.Module, tokens: Int[Tensor, "B T"]) -> dict[str, str]:
     for hook in hooks:
         hook.remove()
     moved = float((after - before).abs().max())
-    assert moved > 0, "the logits do not depend on what the memory recalls: look at its gate"
+    require(moved > 0, "the logits do not depend on what the memory recalls: look at its gate")
     return {"memory": f"without what it recalls, a logit moves by {moved:.1e}"}
 
 

@@ -90,7 +90,8 @@ def stage() -> Environment:
 def read(command: str) -> Move:
     """A command, taken apart."""
     found = MOVE.fullmatch(command)
-    assert found, command
+    if found is None:
+        raise ValueError(f"no command of this game: {command}")
     verb, thing, place = found.groups()
     return Move(command, verb, thing, place or "")
 

@@ -9,8 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_anything()
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
-        if sys.stdout:  # it may be closed from the start
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code(error)
         if code is None:
@@ -80,8 +78,12 @@ def exit_code(error: BaseException) -> int | str | None:
 def print_anything() -> None:
     """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding.
 
-    In a terminal of very few columns, tyro would look for a place to break its lines for ever.
+    What is written to an output that was closed from the start goes nowhere. In a terminal of very few columns, tyro
+    would look for a place to break its lines for ever.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, StringIO())
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -120,7 +122,7 @@ def parse(arguments: Sequence[str]) -> Any:
 
 
 def commands() -> dict[str, Any]:
-    """What is typed for each command, and its class: `learning-curve` is `LearningCurve` in learning_curve.py."""
+    """What is typed for each command, and its class: `do-it` would be `DoIt` in do_it.py."""
     found = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         name = "".join(part.title() for part in module.name.split("_"))
@@ -145,9 +147,7 @@ def starting_point(command: Any, arguments: Sequence[str]) -> tuple[Config, Path
     options = [part for word in arguments[1:] for part in word.split("=", 1)]
     named = options[0] if options and not options[0].startswith("-") else None
     if named is not None and named not in PRESETS:
-        close = get_close_matches(named, PRESETS, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}{meant}")
+        raise Problem(f"there is no preset {named}: choose from {', '.join(PRESETS)}")
     if "--resume" not in options:
         return PRESETS[named or command.preset](), None
     from ..core.runs import find, load_config

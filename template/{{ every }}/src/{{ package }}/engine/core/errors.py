@@ -15,3 +15,9 @@ class Interrupted(Exception):
     def __init__(self, number: int, step: int) -> None:
         super().__init__(f"stopped at step {step} and saved: resume it with train --resume")
         self.exit_code = 128 + number
+
+
+def require(holds: object, otherwise: str) -> None:
+    """Raise AssertionError where something that is checked does not hold; `python -O` leaves out `assert` alone."""
+    if not holds:
+        raise AssertionError(otherwise)

@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from ..core.files import write_atomically
 from ..splits.splits import locked
 
@@ -23,14 +25,6 @@ FIELD, SECTION = r"[\w-]+:", r"## .*"
 """How a field of the metadata and a section of the text begin."""
 LICENSES = ("mit", "apache-2.0", "bsd-3-clause")
 """What the Hub calls as the project does, but for upper case; any other is `other`, with its name beside it."""
-OWNER = {
-    "Intended use": "what the model is for, who may rely on it, and what it must not be used for.",
-    "Assumptions": "what has to hold of an input, and of those who use the output, for the figures above to apply.",
-    "Limitations": "where the model fails, and for whom it was not tested.",
-    "Licence of the data": "where the data come from, and what their licence allows.",
-    "Personal data and bias": "whether the data are about people, who agreed to it, and who is missing from them.",
-}
-"""What nothing can measure."""
 
 
 def write(evaluation: "Evaluation", results: dict[str, Any]) -> None:
@@ -68,101 +62,41 @@ def merged(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[str]:
 
 
 def card(evaluation: "Evaluation", results: dict[str, Any]) -> str:
-    """The card as it is where nobody has written into one."""
-    asked = [f"## {title}\n\nTo be written by the owner: {question}\n" for title, question in OWNER.items()]
-    texts = [
-        f"---\n{metadata(evaluation, results)}\n---\n",
-        f"# {PACKAGE}, run {results['run']}\n",
-        training(evaluation, results),
-        "\n".join(metrics(results)),
-        *asked,
-    ]
-    return "\n".join(texts)
-
-
-def metadata(evaluation: "Evaluation", results: dict[str, Any]) -> str:
-    """What the Hub reads: https://huggingface.co/docs/hub/model-cards#model-card-metadata."""
-    kind, fields = evaluation.pipeline, evaluation.hub_fields()
-    lines = [
-        *([] if "base_model" in fields else license_lines()),  # what was made from a model has that one's licence
-        *([f"pipeline_tag: {kind}"] if kind else []),
-        *(f"{name}: {json.dumps(value)}" for name, value in fields.items()),
-        "model-index:",
-        f"- name: {quoted(PACKAGE)}",
-        "  results:",
-        "  - task:",
-        f"      type: {kind or 'other'}",
-        "    dataset:",
-        *dataset_lines(evaluation.environment["data"]),
-        "    metrics:",
-    ]
-    for name, metric in results["metrics"].items():
-        lines += [f"    - type: {quoted(name)}", f"      value: {shown(metric['value'], 6, '.nan')}"]
-    return "\n".join(lines)
-
-
-def license_lines() -> list[str]:
-    """The project's licence; nothing where the project's own folder is not there to ask."""
-    if not PYPROJECT.is_file():
-        return []
-    name = str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"].get("license", "")).lower()
-    return [f"license: {name}"] if name in LICENSES else ["license: other", f"license_name: {quoted(name)}"]
-
-
-def dataset_lines(data: str) -> list[str]:
-    """The data by the name in their lock, without the folders of the machine that they lie on."""
-    source, _ = locked(data)
-    name = re.split(r"[\\/]", source.rstrip("\\/"))[-1] or "data"
-    slug = "-".join(re.findall(r"[a-z0-9]+", name.lower()))
-    lines = [f"type: {slug or 'data'}", f"name: {quoted(name)}", "split: validation", f"revision: {quoted(data)}"]
-    return [f"      {line}" for line in lines]
-
-
-def quoted(text: str) -> str:
-    """A text as YAML has it: as JSON has it, without what YAML forbids."""
-    printable = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return json.dumps(printable, ensure_ascii=False)
-
-
-def training(evaluation: "Evaluation", results: dict[str, Any]) -> str:
-    """What somebody needs to know to repeat the run."""
-    environment = evaluation.environment
-    return (
-        f"## Training\n\n{evaluation.trained(results)}; commit {environment['commit'] or 'unknown'}. "
-        f"Hash of the data: `{environment['data']}`.\n"
+    """The card as it is where nobody has written into one: model_card.md.j2, filled in."""
+    jinja = Environment(  # noqa: S701 - Markdown
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True
+    )
+    jinja.filters |= {"yaml": quoted, "figure": lambda value: "none" if value is None else f"{value:.4f}"}
+    fields = evaluation.hub_fields()
+    if "base_model" not in fields:  # what was made from a model has that one's licence
+        fields = licence() | fields
+    source = dataset(evaluation.environment["data"])
+    return jinja.get_template("model_card.md.j2").render(
+        package=PACKAGE,
+        fields=fields,
+        source=source,
+        slug="-".join(re.findall(r"[a-z0-9]+", source.lower())) or "data",
+        environment=evaluation.environment,
+        results=results,
+        trained=evaluation.trained(results),
     )
 
 
-def metrics(results: dict[str, Any]) -> list[str]:
-    """Every metric beside its baselines, and how far it can be believed."""
-    lines = [
-        "## Evaluation on the validation split",
-        "",
-        "| metric | value | 95 % interval | n | better is |",
-        "|---|---|---|---|---|",
-    ]
-    for name, metric in results["metrics"].items():
-        ci95 = " to ".join(map(shown, metric["ci95"] or ()))
-        better = "higher" if metric["higher_is_better"] else "lower"
-        lines.append(f"| {name} | {shown(metric['value'])} | {ci95} | {metric['n'] or ''} | {better} |")
-        lines += [f"| baseline: {baseline} | {shown(value)} | | | |" for baseline, value in metric["baselines"].items()]
-    return [
-        *lines,
-        "",
-        "Choices were made by the validation split, so these figures are a little optimistic. The sealed test "
-        f"split of these data was opened {results['validation']['sealed_test_uses']} times.",
-        "",
-        shared(results["validation"]["leakage"]),
-        "",
-    ]
+def licence() -> dict[str, str]:
+    """The project's licence for the Hub; nothing where the project's own folder is not there to ask."""
+    if not PYPROJECT.is_file():
+        return {}
+    name = str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"].get("license", "")).lower()
+    return {"license": name} if name in LICENSES else {"license": "other", "license_name": name}
 
 
-def shown(value: float | None, digits: int = 4, missing: str = "none") -> str:
-    """A number of results.json, which has None for one that is not finite."""
-    return missing if value is None else f"{value:.{digits}f}"
+def dataset(data: str) -> str:
+    """What the lock calls the data, without the folders of the machine that they lie on."""
+    source, _ = locked(data)
+    return re.split(r"[\\/]", source.rstrip("\\/"))[-1] or "data"
 
 
-def shared(leakage: dict[str, Any]) -> str:
-    """What the splits have in common, in a sentence."""
-    compared = ", ".join(f"{count} {split}" for split, count in leakage["compared"].items())
-    return f"Examples that two splits share: {len(leakage['found'])} ({compared}; {leakage['rule']})."
+def quoted(value: Any) -> str:
+    """A value as YAML has it: as JSON has it, without what YAML forbids."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,16 +1,18 @@
 """results.json, plots and whatever else `contents` lists. Every number was measured by the command that wrote it."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..core.config_io import fingerprint
 from ..core.files import save_figure, write_atomically
+from ..core.json_io import finite
 from ..core.runs import load_environment
 from ..evaluation.evaluation import Evaluation, hash_of_weights
 from ..splits import ledger
-from ..statistics.metrics import Result, finite
+from ..statistics.metrics import Result
 from .contents import SECTIONS, WRITERS
 from .figures import curves
 
@@ -31,11 +33,7 @@ def evaluate_finally(run: Path, measure: Callable[[], dict[str, Result]], again:
         "data": environment["data"],
         "weights": hash_of_weights(run),
     }
-
-    def measured() -> dict[str, Any]:
-        return {name: result.as_dict() for name, result in measure().items()}
-
-    return ledger.final(identity, measured, again)
+    return ledger.final(identity, lambda: {name: result.as_dict() for name, result in measure().items()}, again)
 
 
 def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -52,6 +50,7 @@ def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict
         "commit": environment["commit"],
         "data": environment["data"],
         "metrics": {name: result.as_dict() for name, result in evaluation.results.items()},
+        "performance": evaluation.performance(),
         **{name: section(evaluation) for name, section in SECTIONS.items()},
         **(further or {}),
         "validation": {
@@ -61,6 +60,9 @@ def write(evaluation: Evaluation, further: dict[str, Any] | None = None) -> dict
         },
     }
     results: dict[str, Any] = finite(measured)
+    wrong = [name for name, result in results["metrics"].items() if result["value"] is None]
+    if wrong:
+        print(f"warning: no finite number for {', '.join(wrong)}: look at metrics() and at the model", file=sys.stderr)
     write_atomically(folder / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
     save_figure(curves(history, evaluation.results), folder / "curves.png")
     for name, figure in evaluation.figures().items():

@@ -1,13 +1,14 @@
 """Metrics, their confidence intervals, and the baselines that give them meaning."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from ..core.json_io import finite
 from ..core.table import aligned
 
 Limits = tuple[float, float]
@@ -63,9 +64,15 @@ class Result:
 
     def outcome(self, baseline: float) -> str:
         """How the value stands to a baseline, in words."""
-        return ("beaten" if self.beats(baseline) else "not beaten") + self.leaves_open(
-            baseline
-        ) * ", inside the interval"
+        words = "beaten" if self.beats(baseline) else "not beaten"
+        return f"{words}, inside the interval" if self.leaves_open(baseline) else words
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the value."""
+        if self.ci95:
+            return f"95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f}, n = {self.n}"
+        return "" if self.n is None else f"n = {self.n}, too few for an interval"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it, which knows no number that is not finite: None stands for it."""
@@ -82,15 +89,6 @@ class Result:
 def number(value: float | None) -> float:
     """A number of a JSON file, where None stands for one that is not finite."""
     return math.nan if value is None else value
-
-
-def finite(values: Any) -> Any:
-    """The same lists, dictionaries and numbers, with None for each number that is not finite, as JSON wants it."""
-    if isinstance(values, dict):
-        return {name: finite(value) for name, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def independent(per_example: Tensor, group: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
@@ -139,43 +137,20 @@ def summarise(metrics: dict[str, Metric], baselines: dict[str, float]) -> dict[s
     """Results of the metrics; the baselines belong to the first."""
     results: dict[str, Result] = {}
     for name, metric in metrics.items():
-        ci95, n = certainty(metric)
+        ci95 = n = None
+        if metric.per_example is not None:
+            n = len(independent(metric.per_example, metric.group)[0])
+            ci95 = interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None
         its_baselines = {} if results else baselines
         results[name] = Result(metric.value, ci95, n, metric.higher_is_better, its_baselines, metric.share)
     return results
 
 
-def certainty(metric: Metric) -> tuple[tuple[float, float] | None, int | None]:
-    """A metric's interval, and how many independent parts it rests on, as far as there are such things."""
-    if metric.per_example is None:
-        return None, None
-    n = len(independent(metric.per_example, metric.group)[0])
-    return interval(metric.per_example, metric.group, share=metric.share) if n >= FEWEST else None, n
-
-
-def table(results: dict[str, Result]) -> list[tuple[str, str, str]]:
-    """Rows of name, value and remark for a terminal or a page: each metric, then its baselines from weak to strong."""
+def show(results: Mapping[str, Result]) -> None:
+    """Print each metric, and under it its baselines from weak to strong."""
     rows = []
     for name, result in results.items():
-        remark = "" if result.n is None else f"n = {result.n}, too few for an interval"
-        if result.ci95:
-            remark = f"95 % interval {result.ci95[0]:.3f} to {result.ci95[1]:.3f}, n = {result.n}"
-        rows += [(name.replace("_", " "), f"{result.value:.3f}", remark), *baseline_rows(result)]
-    return rows
-
-
-def baseline_rows(result: Result) -> list[tuple[str, str, str]]:
-    """The baselines of a metric, from weak to strong, and how it stands to them."""
-    ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-    return [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
-
-
-def show(results: dict[str, Result]) -> None:
-    """Print metrics beside their baselines."""
-    show_rows(table(results))
-
-
-def show_rows(rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print names, values and remarks."""
-    for line in aligned(rows, "<32", ">10", "<"):
-        print(line)
+        ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
+        rows.append((name.replace("_", " "), f"{result.value:.3f}", result.remark))
+        rows += [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
+    print("\n".join(aligned(rows, "<32", ">10", "<")))

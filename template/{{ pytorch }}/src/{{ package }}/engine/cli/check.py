@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
+from ... import budgets as owned
 from ...presets import PRESETS, Config
 from ..core.errors import Problem
-from .common import Preset, allowed
+from .common import Preset
+
+if TYPE_CHECKING:
+    from ..profiling.budgets import Budgets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +40,10 @@ class Check:
             failed += not finding.passed
         if failed:
             raise Problem(f"{failed} checks failed")
+
+
+def allowed() -> "Budgets":
+    """What the preset `full` may cost."""
+    from ..profiling.budgets import Budgets
+
+    return Budgets(owned.PARAMETERS, owned.VRAM_GB, owned.LATENCY_MS)

@@ -2,10 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from .common import opened, report
+from ...presets import PRESETS
+from .check import allowed
+from .common import opened
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluation import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +29,17 @@ class Report:
 
         run, config = opened(self.run)
         evaluation = Evaluation(run, config, config.task())
-        results = report(evaluation)
+        results = write(evaluation)
         if self.json:
             print(json.dumps(results, indent=2))
         else:
             show(evaluation.results)
             print(f"\nreport: {evaluation.run / 'report'}")
+
+
+def write(evaluation: "Evaluation") -> dict[str, object]:
+    """Write a run's report; what its results.json holds."""
+    from ..profiling import budgets
+    from ..report import results
+
+    return results.write(evaluation, {"budgets": budgets.section(PRESETS["full"](), allowed())})

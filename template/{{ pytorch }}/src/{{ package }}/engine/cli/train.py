@@ -11,7 +11,8 @@ from tyro.conf import arg
 
 from ...presets import Config
 from ..core.errors import Problem
-from .common import Preset, report
+from .common import Preset
+from .report import write
 
 if TYPE_CHECKING:
     from ..experiments.seeds import Series
@@ -74,7 +75,7 @@ class Train:
 
 def train_several(command: Train, world: "World", series: "Series") -> None:
     """Train what is left of a series, and report the spread."""
-    from ..statistics.metrics import show_rows
+    from ..statistics.metrics import show
 
     for seed in series.seeds:
         run, finished = world.broadcast(series.member(seed) if world.is_main else None)
@@ -91,7 +92,7 @@ def train_several(command: Train, world: "World", series: "Series") -> None:
     if world.is_main:
         file, spreads = series.write()
         print(f"\n{len(series.seeds)} trainings, seeds {series.seeds.start} to {series.seeds.stop - 1}:\n")
-        show_rows(row for name, spread in spreads.items() for row in spread.rows(name))
+        show(spreads)
         print(f"\nsummary: {file}")
 
 
@@ -124,7 +125,7 @@ def evaluate(run: Path, config: Config, task: "Task", world: "World") -> None:
     evaluation = Evaluation(run, config, task, world=world)
     if not evaluation.measured.metrics:
         return  # the first process has them
-    report(evaluation)
+    write(evaluation)
     if evaluation.samples:
         print(f"\n{evaluation.samples}\n")
     show(evaluation.results)

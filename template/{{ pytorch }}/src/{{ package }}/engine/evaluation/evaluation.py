@@ -7,18 +7,20 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
-from ..core.tracking import read
-from ..statistics.metrics import Metric, Result, summarise
+from ..core.tracking import history
+from ..statistics.metrics import Result, summarise
 from ..task import Config, Context, Task
-from ..training.checkpoint import load_weights, weights_of
-from ..training.device import Device, choose_for_use
+from ..training.checkpoint import weights_of
+from ..training.device import Device, choose_for_use, describe
 from ..training.process_group import Processes
 from ..training.seeding import derive_seed, generator
+from ..training.timing import count_parameters, latency_ms
+from ..training.trained import load_trained
 from ..training.validation import Measured, measure
 
 ALONE = Processes()
@@ -49,48 +51,29 @@ class Evaluation:
         Raises:
             Problem: the run has not finished, or its data are no longer those of today.
         """
-        weights = weights_of(self.run)
+        weights_of(self.run)  # asked before the data are read, which may take long
         if self.task.data_hash() != self.environment["data"]:
             raise Problem(f"{self.run} was trained on other data than today's: restore them, or train again")
-        model = self.task.model().to(self.device.torch_device)
-        load_weights(model, weights)
-        return model.eval()
+        return load_trained(self.run, self.config)
 
     @cached_property
     def measured(self) -> Measured:
-        """The records and the metrics of the whole split, which all processes have to ask for together."""
+        """The predictions and the metrics of the whole split, which all processes have to ask for together."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        return measure(
-            self.task,
-            self.model,
-            self.split,
-            self.config.train.micro_batch,
-            world=self.world,
-            seed=self.config.seed,
-            bf16=self.device.bf16,
-            bar=True,
-        )
-
-    @cached_property
-    def predictions(self) -> dict[str, Tensor]:
-        """What the task noted of each example."""
-        return self.measured.predictions
-
-    @cached_property
-    def metrics(self) -> dict[str, Metric]:
-        """The figures of merit."""
-        return self.measured.metrics
+        config, bf16 = self.config, self.device.bf16
+        size, seed = config.train.micro_batch, config.seed
+        return measure(self.task, self.model, self.split, size, world=self.world, seed=seed, bf16=bf16, bar=True)
 
     @cached_property
     def results(self) -> dict[str, Result]:
         """The metrics with their intervals, the first beside its baselines."""
-        return summarise(self.metrics, self.task.baselines(self.split))
+        return summarise(self.measured.metrics, self.task.baselines(self.split))
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """What was recorded while the run trained."""
-        return read(self.run / "metrics.jsonl")
+        return history(self.run)
 
     @cached_property
     def samples(self) -> str:
@@ -98,23 +81,32 @@ class Evaluation:
         seed = derive_seed(self.config.seed, "examples")
         return self.task.samples(self.model, Context(0, generator(self.device.torch_device, seed)))
 
+    def performance(self) -> dict[str, Any]:
+        """Size and speed, measured now; training's own figures come from its record."""
+        rates = [value for line in self.history for name, value in line.items() if name.endswith("_per_second")]
+        cuda = self.device.type == "cuda"
+        return {
+            "parameters": count_parameters(self.model),
+            "latency_ms": round(latency_ms(self.task, self.model, self.device), 3),
+            "peak_memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 3) if cuda else None,
+            f"training_{self.task.unit}_per_second": round(rates[-1], 1) if rates else None,
+            "device": describe(self.device),
+            "precision": self.device.precision,
+        }
+
     def figures(self) -> dict[str, Figure]:
         """The report's plots of the split, by name."""
-        figure = self.task.figure(self.predictions)
+        figure = self.task.figure(self.measured.predictions)
         return {"validation": figure} if figure else {}
 
     def leakage(self) -> dict[str, Any]:
         """What the splits have in common."""
         return asdict(self.task.leakage())
 
-    @property
-    def pipeline(self) -> str | None:
-        """What the Hugging Face Hub calls such a task."""
-        return self.task.pipeline
-
     def hub_fields(self) -> dict[str, Any]:
-        """What the Hub is told of the model."""
-        return {"library_name": "pytorch", "tags": [type(self.model).__name__.lower()]}
+        """What the Hugging Face Hub is told of the model."""
+        kind = {"pipeline_tag": self.task.pipeline} if self.task.pipeline else {}
+        return kind | {"library_name": "pytorch", "tags": [type(self.model).__name__.lower()]}
 
     def trained(self, results: dict[str, Any]) -> str:
         """What somebody needs to know to repeat the run, beside its data."""

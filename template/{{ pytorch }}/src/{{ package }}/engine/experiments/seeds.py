@@ -5,39 +5,39 @@ seen, so `--resume` needs nothing else to go on with what is left after a kill a
 """
 
 import json
+import math
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from statistics import fmean, stdev
+from typing import Any
 
 from ..core import runs
 from ..core.errors import Problem
 from ..core.files import write_atomically
-from ..statistics.metrics import ANYWHERE, SHARE, Result, baseline_rows, t_interval
+from ..statistics.metrics import ANYWHERE, SHARE, Result, t_interval
 from ..task import Config
+from ..training.checkpoint import weights_of
 
 RESULTS = Path("report", "results.json")
 
 
-class Spread(NamedTuple):
-    """A metric over several seeds."""
+@dataclass(frozen=True, kw_only=True)
+class Spread(Result):
+    """A metric over several seeds: `value` is the mean, beside the baselines of the first seed.
+
+    The interval is Student's t, as so few values drawn again would give one that is too narrow.
+    """
 
     values: list[float]
-    mean: float
     sd: float
     """Standard deviation over the seeds, with n - 1."""
-    ci95: tuple[float, float]
-    """95 % interval of the mean: of Student's t, as so few values drawn again would give one that is too narrow."""
-    higher_is_better: bool
-    baselines: dict[str, float]
 
-    def rows(self, name: str) -> list[tuple[str, str, str]]:
-        """The mean and its baselines, for a terminal."""
-        low, high = self.ci95
-        remark = f"sd {self.sd:.4f}, 95 % interval {low:.3f} to {high:.3f} over {len(self.values)} seeds"
-        result = Result(self.mean, self.ci95, len(self.values), self.higher_is_better, self.baselines)
-        return [(name.replace("_", " "), f"{self.mean:.3f}", remark), *baseline_rows(result)]
+    @property
+    def remark(self) -> str:
+        assert self.ci95
+        return f"sd {self.sd:.4f}, 95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f} over {self.n} seeds"
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class Series:
         members = [run for run, _ in map(self.member, self.seeds) if run]
         if len({runs.load_environment(run)["data"] for run in members}) > 1:
             raise Problem(f"the data changed between the runs of {self.name}: train all of them again")
-        spreads = spread([json.loads((run / RESULTS).read_text(encoding="utf-8"))["metrics"] for run in members])
+        spreads = spread(reported(members))
         summary = {
             "seeds": list(self.seeds),
             "runs": [run.as_posix() for run in members],
-            "metrics": {name: found._asdict() for name, found in spreads.items()},
+            "metrics": {name: found.as_dict() for name, found in spreads.items()},
         }
         file = runs.RUNS / f"{self.name}-seeds.json"
         write_atomically(file, json.dumps(summary, indent=2) + "\n")
@@ -95,12 +95,31 @@ def of(run: Path) -> Series | None:
     return Series(recorded["name"], range(*recorded["seeds"])) if recorded else None
 
 
-def spread(results: list[dict[str, Any]]) -> dict[str, Spread]:
-    """Each metric over the seeds, from the metrics of their results.json."""
+def reported(several: Sequence[Path]) -> list[dict[str, Result]]:
+    """The metrics of each run's results.json, but for those that one of the runs has no number for: they are named.
+
+    Raises:
+        Problem: a run has not finished, or has no report.
+    """
+    found, left_out = [], set()
+    for run in several:
+        weights_of(run)
+        if not (run / RESULTS).is_file():
+            raise Problem(f"{run} has no report: write it with report {run}")
+        metrics = json.loads((run / RESULTS).read_text(encoding="utf-8"))["metrics"]
+        found.append({name: Result.of(values) for name, values in metrics.items()})
+        for name in (name for name, result in found[-1].items() if not math.isfinite(result.value)):
+            print(f"{name} could not be computed in {run}: it is left out", file=sys.stderr)
+            left_out.add(name)
+    return [{name: result for name, result in one.items() if name not in left_out} for one in found]
+
+
+def spread(results: Sequence[dict[str, Result]]) -> dict[str, Spread]:
+    """Each metric over the seeds."""
     found = {}
     for name, first in results[0].items():
-        values = [result[name]["value"] for result in results]
-        sd = float(np.std(values, ddof=1))
-        ci95 = t_interval(values, SHARE if first.get("share") else ANYWHERE)
-        found[name] = Spread(values, float(np.mean(values)), sd, ci95, first["higher_is_better"], first["baselines"])
+        values = [result[name].value for result in results]
+        ci95 = t_interval(values, SHARE if first.share else ANYWHERE)
+        about = (first.higher_is_better, first.baselines, first.share)
+        found[name] = Spread(fmean(values), ci95, len(values), *about, values=values, sd=stdev(values))
     return found

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .figures import Compiled, Figures
+
 DATA = 0.1
 """A step may wait this share of its time for data."""
 BUSY = 0.7
@@ -16,26 +18,6 @@ ARITHMETIC = 0.5
 """Where matrix products take less of the operators' time than this, moving data takes it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What the verdict goes by; None is what could not be measured on this device."""
-
-    device: str
-    bf16: bool
-    compiled: bool
-    num_workers: int
-    micro_batch: int
-    data_share: float
-    busy: float | None
-    """Share of a step in which the GPU computes."""
-    synchronisations: float | None
-    """How often a step waits for the GPU."""
-    fixed_share: float | None
-    utilisation: float
-    """Of the matmul peak, in training."""
-    arithmetic_share: float | None
-
-
 @dataclass(frozen=True)
 class Verdict:
     """What bounds the speed, the figure that says so, and what to try."""
@@ -45,104 +27,70 @@ class Verdict:
     advice: list[str]
 
 
-def fixed_share(one: float, many: float, examples: int) -> float | None:
-    """The share of a forward pass of many examples that it would take with none.
-
-    The time is taken to be fixed + examples x each; `one` is that of one example.
-    """
-    if examples == 1:
-        return None
-    fixed = (examples * one - many) / (examples - 1)
-    return min(max(fixed / many, 0.0), 1.0)
-
-
 def judge(figures: Figures) -> Verdict:
     """The first bound that its figure speaks for, from the one that hides all others to the one that is left."""
-    for bound in (waits_for_data, waits_for_host, computes, moves_memory, multiplies_slowly):
-        verdict = bound(figures)
-        if verdict:
-            return verdict
-    because = f"training reaches {figures.utilisation:.1%} of the matmul peak; the rest was not measured here"
-    return Verdict("nothing stands out", because, ["look at the operators above and at the trace"])
-
-
-def waits_for_data(figures: Figures) -> Verdict | None:
-    """The loader."""
-    if figures.data_share <= DATA:
-        return None
-    more = max(2, 2 * figures.num_workers)
-    return Verdict(
-        "data loading",
-        f"a training step waits {figures.data_share:.0%} of its time for data, with {figures.num_workers} workers",
-        [
-            f"--train.num-workers {more}",
-            "make `batch` in data.py do less for each example, or once for all",
-        ],
-    )
+    share, workers = figures.training.data_share, figures.config.train.num_workers
+    if share > DATA:
+        because = f"a training step waits {share:.0%} of its time for data, with {workers} workers"
+        less = "make `batch` in data.py do less for each example, or once for all"
+        return Verdict("data loading", because, [f"--train.num-workers {max(2, 2 * workers)}", less])
+    return waits_for_host(figures) or computes(figures)
 
 
 def waits_for_host(figures: Figures) -> Verdict | None:
     """Python and the launching of kernels."""
-    advice = [f"--train.micro-batch {2 * figures.micro_batch}, and --train.batch with it: the same cost serves more"]
+    larger = 2 * figures.config.train.micro_batch
+    advice = [f"--train.micro-batch {larger}, and --train.batch with it: the same cost serves more"]
     if figures.busy is None:
-        if figures.fixed_share is None or figures.fixed_share < FIXED:
+        share = fixed_share(figures)
+        if share < FIXED:
             return None
-        because = f"{figures.fixed_share:.0%} of a forward pass is a cost that does not depend on the batch"
+        because = f"{share:.0%} of a forward pass is a cost that does not depend on the batch"
         return Verdict("launch overhead of small operations", because, [*advice, "a wider model costs little more"])
     if figures.busy >= BUSY:
         return None
     because = f"the GPU computes {figures.busy:.0%} of a training step's time"
     if figures.synchronisations and figures.synchronisations > SYNCHRONISATIONS:
-        return Verdict(
-            "host synchronisation",
-            f"{because}, and the host waits for it {figures.synchronisations:.0f} times a step",
-            ["in model.py and task.py, look for .item(), .tolist(), .cpu(), and indexing with a mask"],
+        because += f", and the host waits for it {figures.synchronisations:.0f} times a step"
+        look = "in model.py and task.py, look for .item(), .tolist(), .cpu(), and indexing with a mask"
+        return Verdict("host synchronisation", because, [look])
+    compiling = [] if isinstance(figures.compiled, Compiled) else ["--train.compile on"]
+    return Verdict("launch overhead of small kernels", because, advice + compiling)
+
+
+def fixed_share(figures: Figures) -> float:
+    """The share of a micro-batch's forward pass that it would take with no example.
+
+    Two points make the line, fixed + examples x each: one example, and a micro-batch.
+    """
+    examples = max(figures.forward)
+    one, many = figures.forward[1].p50_ms, figures.forward[examples].p50_ms
+    fixed = (examples * one - many) / (examples - 1) if examples > 1 else 0.0
+    return min(max(fixed / many, 0.0), 1.0)
+
+
+def computes(figures: Figures) -> Verdict:
+    """What the device does with its time."""
+    share, reached = figures.arithmetic_share, figures.arithmetic.training_utilisation
+    because = f"training reaches {reached:.1%} of the matmul peak"
+    bf16 = figures.precision == "bf16"
+    halving = [] if bf16 else ["--train.precision bf16, where the device has matrix units for it"]
+    if reached >= UTILISATION:
+        checkpointing = (
+            "activation checkpointing off, where the model offers it and memory allows: it computes a third more"
         )
-    if not figures.compiled:
-        advice.append("--train.compile on")
-    return Verdict("launch overhead of small kernels", because, advice)
-
-
-def computes(figures: Figures) -> Verdict | None:
-    """Arithmetic."""
-    if figures.utilisation < UTILISATION:
-        return None
-    advice = [] if figures.bf16 else ["--train.precision bf16, where the device has matrix units for it"]
-    return Verdict(
-        "compute",
-        f"training reaches {figures.utilisation:.1%} of the matmul peak",
-        [
-            *advice,
-            "activation checkpointing off, where the model offers it and memory allows: it computes a third more",
-            "a smaller model, or more devices with torchrun",
-        ],
-    )
-
-
-def moves_memory(figures: Figures) -> Verdict | None:
-    """Operations that read and write much and compute little."""
-    if figures.arithmetic_share is None or figures.arithmetic_share >= ARITHMETIC:
-        return None
-    fuse = [] if figures.compiled else ["--train.compile on, which fuses such operators"]
-    halve = [] if figures.bf16 else ["--train.precision bf16: half the bytes, where the device has matrix units for it"]
-    return Verdict(
-        "memory bandwidth",
-        f"{1 - figures.arithmetic_share:.0%} of the operators' time goes to those that move data and compute little",
-        [*fuse, *halve, "look at the operators above for those that one fused operator can replace"],
-    )
-
-
-def multiplies_slowly(figures: Figures) -> Verdict | None:
-    """Matrix products that are far from the peak although they take the time."""
-    if figures.arithmetic_share is None:
-        return None
-    other = ["--train.precision fp32, since few of a CPU's kernels are tuned for bf16"]
-    return Verdict(
-        "matrix products below the peak",
-        f"they and attention take {figures.arithmetic_share:.0%} of the operators' time, "
-        f"and training reaches {figures.utilisation:.1%} of the matmul peak",
-        [
-            *(other if figures.device == "cpu" and figures.bf16 else []),
-            f"--train.micro-batch {2 * figures.micro_batch}, or a wider model: larger products come nearer to the peak",
-        ],
-    )
+        return Verdict("compute", because, [*halving, checkpointing, "a smaller model, or more devices with torchrun"])
+    if share is None:
+        because += "; the rest was not measured here"
+        return Verdict("nothing stands out", because, ["look at the operators above and at the trace"])
+    if share < ARITHMETIC:
+        because = f"{1 - share:.0%} of the operators' time goes to those that move data and compute little"
+        fusing = [] if isinstance(figures.compiled, Compiled) else ["--train.compile on, which fuses such operators"]
+        look = "look at the operators above for those that one fused operator can replace"
+        return Verdict("memory bandwidth", because, [*fusing, *halving, look])
+    because = f"they and attention take {share:.0%} of the operators' time, and {because}"
+    larger = 2 * figures.config.train.micro_batch
+    advice = [f"--train.micro-batch {larger}, or a wider model: larger products come nearer to the peak"]
+    if figures.device == "cpu" and bf16:
+        advice.insert(0, "--train.precision fp32, since few of a CPU's kernels are tuned for bf16")
+    return Verdict("matrix products below the peak", because, advice)

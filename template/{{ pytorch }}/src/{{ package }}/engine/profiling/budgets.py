@@ -1,16 +1,18 @@
 """The budgets of the preset `full`: parameters, memory of a training step, latency."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from ..task import Config
 from ..training.device import Device
-from ..training.sanity import Finding, Subject
-from ..training.timing import count_parameters, latency_ms, take
+from ..training.sanity import Finding
+from ..training.timing import count_parameters, latency_ms
 from .memory import step_bytes
+from .step_timing import build_probe
 
 
 class Budgets(NamedTuple):
@@ -25,67 +27,55 @@ class Budgets(NamedTuple):
 
 def check(config: Config, budgets: Budgets, device: Device) -> Iterator[Finding]:
     """The preset `full` against its budgets; without a GPU, memory is estimated and latency is left out."""
-    with torch.device("meta"):
-        model = config.task().model()
-    yield parameters(model, budgets)
+    yield size(parameters(config), budgets)
     if device.type == "cuda":
         yield from measured(config, budgets, device)
     else:
-        yield estimated_memory(config, budgets)
+        yield memory(step_bytes(config, bf16=config.train.precision != "fp32"), "estimated for", budgets)
 
 
-def parameters(model: nn.Module, budgets: Budgets) -> Finding:
+def parameters(config: Config) -> int:
+    """How many numbers a preset trains, without making them."""
+    with torch.device("meta"):
+        return count_parameters(config.task().model())
+
+
+def size(count: int, budgets: Budgets) -> Finding:
     """The number of trainable parameters, within 5 % of its budget."""
-    count, budget = count_parameters(model), budgets.parameters
-    off = count / budget - 1
-    what = f"full has {count:,}, {abs(off):.1%} {'above' if off > 0 else 'below'} {budget:,.0f}"
-    if abs(off) <= 0.05:
-        return Finding("parameter budget", True, what)
-    return Finding(
-        "parameter budget", False, f"{what}: change the model's sizes in full() of presets.py, or budgets.py"
-    )
+    off = count / budgets.parameters - 1
+    what = f"full has {count:,}, {abs(off):.1%} {'above' if off > 0 else 'below'} {budgets.parameters:,.0f}"
+    fix = "change the model's sizes in full() of presets.py, or budgets.py"
+    return kept("parameter budget", abs(off) <= 0.05, what, fix)
 
 
-def estimated_memory(config: Config, budgets: Budgets) -> Finding:
-    """Memory of one training micro-batch on a GPU, from shapes alone."""
-    return memory_budget(step_bytes(config, bf16=config.train.precision != "fp32"), "estimated for", budgets)
-
-
-def memory_budget(found: int, how: str, budgets: Budgets) -> Finding:
+def memory(found: int, how: str, budgets: Budgets) -> Finding:
     """Bytes of a training step, beside their budget."""
     what = f"{found / 1e9:.2f} GB {how} a training step, {budgets.vram_gb} GB allowed"
-    fix = ": lower micro_batch or turn on activation_checkpointing in full() of presets.py"
-    fits = found <= 1e9 * budgets.vram_gb
-    return Finding("memory budget", fits, what if fits else what + fix)
+    fix = "lower micro_batch or turn on activation_checkpointing in full() of presets.py"
+    return kept("memory budget", found <= 1e9 * budgets.vram_gb, what, fix)
+
+
+def kept(name: str, fits: bool, what: str, fix: str) -> Finding:
+    """Whether a budget is kept, and what to change where it is not."""
+    return Finding(name, fits, what if fits else f"{what}: {fix}")
 
 
 def measured(config: Config, budgets: Budgets, device: Device) -> Iterator[Finding]:
-    """Peak memory of one training micro-batch with its optimizer step, and latency of one example."""
-    task = config.task()
-    model = task.model().to(device.torch_device)
-    found = task.optimizer(model, config.train)
-    optimizers = found if isinstance(found, list) else [found]
-    subject = Subject(task, model, take(task, config.train.micro_batch, device), config.seed)
-    torch.cuda.reset_peak_memory_stats()
-    for _ in range(2):
-        with device.autocast():
-            subject.loss(model, subject.batch).backward()
-        for optimizer in optimizers:
-            optimizer.step()
-        model.zero_grad()
-    yield memory_budget(torch.cuda.max_memory_allocated(), "for", budgets)
-    milliseconds = latency_ms(task, model, device)
+    """Peak memory of a training step with one micro-batch, and latency of one example."""
+    train = replace(config.train, batch=config.train.micro_batch, num_workers=0)
+    with closing(build_probe(config.task(), train, config.seed, device)) as probe:
+        learner = probe.learner
+        torch.cuda.reset_peak_memory_stats()
+        for _ in range(2):  # the optimizer's state comes with the first step
+            probe.take(learner.model)
+        yield memory(torch.cuda.max_memory_allocated(), "for", budgets)
+        milliseconds = latency_ms(learner.task, learner.model, device)
     what = f"{milliseconds:.1f} ms for one example, {budgets.latency_ms} ms allowed"
-    fits = milliseconds <= budgets.latency_ms
-    yield Finding("latency budget", fits, what if fits else what + ": change the model's sizes in full() of presets.py")
+    fix = "change the model's sizes in full() of presets.py"
+    yield kept("latency budget", milliseconds <= budgets.latency_ms, what, fix)
 
 
 def section(config: Config, budgets: Budgets) -> dict[str, dict[str, Any]]:
     """The budgets as results.json has them; only the size is known without training `full` on a GPU."""
-    with torch.device("meta"):
-        parameters = count_parameters(config.task().model())
-    return {
-        "parameters": {"allowed": budgets.parameters, "measured": parameters},
-        "vram_gb": {"allowed": budgets.vram_gb, "measured": None},
-        "latency_ms": {"allowed": budgets.latency_ms, "measured": None},
-    }
+    measured = {"parameters": parameters(config)}
+    return {name: {"allowed": value, "measured": measured.get(name)} for name, value in budgets._asdict().items()}

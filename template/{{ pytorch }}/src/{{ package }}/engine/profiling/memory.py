@@ -4,10 +4,8 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
-from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
 from ..core.batch import Batch
@@ -34,19 +32,15 @@ def step_bytes(config: Config, *, bf16: bool) -> int:
     with FakeTensorMode(), Tracker() as tracker, WithoutScores(), precision:
         allocate(model)
         found = task.optimizer(model, config.train)
+        optimizers = found if isinstance(found, list) else [found]
         batch: Batch = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in shapes.items()}
         state = task.initial_state(config.train.micro_batch, device)
-        optimizers = found if isinstance(found, list) else [found]
-        for parameter in model.parameters():  # the state of an optimizer comes with its first step
+        for parameter in model.parameters():
             parameter.grad = torch.empty_like(parameter)
-        step(optimizers, model)
+        for optimizer in optimizers:  # its state comes with its first step
+            optimizer.step()
+        model.zero_grad()
         task.loss(model, batch, state, Context(0, generator(device, 0))).loss.backward()
-        step(optimizers, model)
+        for optimizer in optimizers:
+            optimizer.step()
     return tracker.peak
-
-
-def step(optimizers: list[Optimizer], model: nn.Module) -> None:
-    """Take a step with the gradients that are there, and drop them."""
-    for optimizer in optimizers:
-        optimizer.step()
-    model.zero_grad()

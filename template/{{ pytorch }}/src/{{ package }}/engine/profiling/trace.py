@@ -4,37 +4,26 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.autograd.profiler_util import FunctionEventAvg
+from torch.autograd.profiler_util import EventList, FunctionEventAvg
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ..training.timing import wait
 from .step_timing import Probe
 
 STEPS = 3
-OUTSIDE = "outside of operators"
-"""Python, and preparing data in this process."""
 ARITHMETIC = re.compile(r"mm|conv|attention|linear|matmul|rnn|lstm|gru")
 """Operators that compute much for each byte that they move."""
 
 
-@dataclass(frozen=True)
-class Operator:
-    """One kind of operator, in a training step."""
+def record(probe: Probe, network: Any, file: Path) -> EventList:
+    """Record a few training steps of a network that is warm, with the phases data, forward, backward and optimizer.
 
-    name: str
-    share: float
-    """Of the step's time; on a GPU of its kernels' time."""
-    ms: float
-    calls: float
-
-
-def record(probe: Probe, network: Any) -> profile:
-    """Record a few training steps of a network that is warm, with the phases data, forward, backward and optimizer."""
+    The trace goes into the file; the sums over each kind of event are returned.
+    """
     # Otherwise its library announces on stderr when it starts and stops.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (probe.learner.device.type == "cuda")
@@ -47,28 +36,20 @@ def record(probe: Probe, network: Any) -> profile:
             wait(probe.learner.device)
     finally:
         probe.learner.part = nullcontext
-    return profiler
+    profiler.export_chrome_trace(str(file))
+    return profiler.key_averages()
 
 
-def operators(events: Iterable[FunctionEventAvg], cuda: bool) -> list[Operator]:
-    """Every kind of operator, the longest first: by its own time, without that of the operators that it calls."""
-    times: dict[str, tuple[float, float]] = {}
-    for event in events:
-        if event.device_type.name == "CPU":
-            name = OUTSIDE if event.is_user_annotation else str(event.key)
-            own = event.self_device_time_total if cuda else event.self_cpu_time_total
-            time, calls = times.get(name, (0.0, 0.0))
-            times[name] = time + own, calls + event.count
-    total = sum(time for time, _ in times.values()) or 1.0
-    found = [Operator(name, time / total, time / 1000 / STEPS, calls / STEPS) for name, (time, calls) in times.items()]
-    return sorted(found, key=lambda operator: -operator.share)
+def table(events: EventList, cuda: bool) -> str:
+    """All operators, those first that take most time without that of the operators that they call."""
+    return events.table(f"self_{'cuda' if cuda else 'cpu'}_time_total", row_limit=-1, max_name_column_width=60)
 
 
-def arithmetic_share(found: Iterable[Operator]) -> float:
+def arithmetic_share(events: Iterable[FunctionEventAvg], cuda: bool) -> float:
     """The share of the operators' time that matrix products, convolutions and attention take."""
-    inside = [operator for operator in found if operator.name != OUTSIDE]
-    total = sum(operator.ms for operator in inside) or 1.0
-    return sum(operator.ms for operator in inside if ARITHMETIC.search(operator.name)) / total
+    inside = [event for event in events if event.device_type.name == "CPU" and not event.is_user_annotation]
+    times = {str(event.key): event.self_device_time_total if cuda else event.self_cpu_time_total for event in inside}
+    return sum(time for name, time in times.items() if ARITHMETIC.search(name)) / (sum(times.values()) or 1.0)
 
 
 def kernel_ms(events: Iterable[FunctionEventAvg]) -> float:

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -36,9 +35,7 @@ class Display:
         self.bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
     @property
@@ -57,8 +54,6 @@ class Display:
 
     def validated(self, step: int, loss: float, name: str, value: float, best: bool) -> None:
         """A validation was made."""
-        if not self.shown:
-            return
         remaining = (self.steps - step) * (time.perf_counter() - self.started) / max(step - self.first_step, 1)
         line = f"step {step}/{self.steps}  loss {loss:.3f}  {name.replace('_', ' ')} {value:.3f}{' *' if best else ''}"
         if self.bar.disable:
@@ -77,4 +72,4 @@ class Display:
 
 def measuring(what: str) -> None:
     """Tell what is being measured. A line, not a bar: drawing one would take time from what is measured."""
-    Console(stderr=True).print(f"measuring {what}", style="dim", highlight=False)
+    print(f"measuring {what}", file=sys.stderr)

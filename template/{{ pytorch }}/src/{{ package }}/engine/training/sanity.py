@@ -8,12 +8,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..core.batch import Batch
+from ..core.errors import require
 from ..task import Config, Context, CutsGradient, ExpectsLoss, Output, Task
 from .config import TrainConfig
 from .device import Device
@@ -42,14 +44,12 @@ class Subject:
 
     def output(self, model: nn.Module, batch: Batch) -> Output:
         """A forward pass, with the same noise at each call."""
-        examples = len(next(iter(batch.values())))
-        device = next(model.parameters()).device
+        examples = next(iter(batch.values()))
         seed_all(self.seed)
-        output = self.task.loss(
-            model, batch, self.task.initial_state(examples, device), Context(0, generator(device, self.seed))
-        )
-        assert output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum"
-        assert output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32"
+        context = Context(0, generator(examples.device, self.seed))
+        output = self.task.loss(model, batch, self.task.initial_state(len(examples), examples.device), context)
+        require(output.loss.shape == (), f"the loss has shape {tuple(output.loss.shape)}; it must be a scalar sum")
+        require(output.loss.dtype.itemsize >= 4, f"the loss is {output.loss.dtype}; reduce it in float32")
         return output
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -57,6 +57,15 @@ class Subject:
         output = self.output(model, batch)
         # A batch may hold nothing that counts.
         return output.loss / output.units if output.units else output.loss
+
+    def gradients(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """Of the loss per unit by each trained parameter; zeros where it does not depend on one."""
+        return torch.autograd.grad(self.loss(model, batch), [*trained(model).values()], materialize_grads=True)
+
+
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are not frozen, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
 def run(config: Config, device: Device) -> Iterator[Finding]:
@@ -66,9 +75,8 @@ def run(config: Config, device: Device) -> Iterator[Finding]:
     model = task.model().to(device.torch_device).eval()
     examples = take(task, EXAMPLES, device)
     subject = Subject(task, model, examples, config.seed)
-    for name, check in CHECKS.items():
+    for name, check in (CHECKS | {"optimizer": partial(optimizer, config=config.train)}).items():
         yield attempt(name, check, subject)
-    yield attempt("optimizer", lambda subject: optimizer(subject, config.train), subject)
     try:
         with torch.no_grad():
             found = task.checks(model, examples)
@@ -89,7 +97,7 @@ def attempt(name: str, check: Callable[[Subject], str], subject: Subject) -> Fin
 def shapes(subject: Subject) -> str:
     """The loss is a finite float32 scalar."""
     loss = subject.loss(subject.model, subject.batch)
-    assert loss.isfinite(), f"the loss is {loss.item()}"
+    require(loss.isfinite(), f"the loss is {loss.item()}")
     return ", ".join(f"{name} {tuple(value.shape)} {value.dtype}" for name, value in subject.batch.items())
 
 
@@ -99,19 +107,16 @@ def initial_loss(subject: Subject) -> str:
     if not isinstance(subject.task, ExpectsLoss):
         return f"{loss:.4f}"
     expected = subject.task.expected_loss()
-    assert abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation"
+    require(abs(loss - expected) < 0.05 * expected, f"{loss:.4f}, expected {expected:.4f}: look at the initialisation")
     return f"{loss:.4f}, expected {expected:.4f}"
 
 
 def gradients(subject: Subject) -> str:
     """Every parameter learns."""
-    subject.model.zero_grad()
-    subject.loss(subject.model, subject.batch).backward()
-    named = dict(subject.model.named_parameters())
-    dead = [name for name, p in named.items() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()]
-    subject.model.zero_grad()
-    assert not dead, f"no usable gradient for {', '.join(dead[:5])}"
-    return f"all {len(named)} parameters"
+    found = dict(zip(trained(subject.model), subject.gradients(subject.model, subject.batch), strict=True))
+    dead = [name for name, gradient in found.items() if not gradient.isfinite().all() or not gradient.any()]
+    require(not dead, f"no usable gradient for {', '.join(dead[:5])}")
+    return f"all {len(found)} parameters"
 
 
 def overfits(subject: Subject, steps: int = 150) -> str:
@@ -120,17 +125,15 @@ def overfits(subject: Subject, steps: int = 150) -> str:
     batch = {name: value[:2] for name, value in subject.batch.items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
     first = subject.loss(model, batch).item()
-    loss = math.inf
     for step in range(1, steps + 1):
         optimizer.zero_grad()
         value = subject.loss(model, batch)
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        loss = value.item()
-        if loss < 0.1 * first:
-            return f"loss {first:.3f} to {loss:.3f} in {step} steps"
-    raise AssertionError(f"the loss of two examples only fell from {first:.3f} to {loss:.3f} in {steps} steps")
+        if value.item() < 0.1 * first:
+            return f"loss {first:.3f} to {value.item():.3f} in {step} steps"
+    raise AssertionError(f"the loss of two examples only fell from {first:.3f} to {value.item():.3f} in {steps} steps")
 
 
 def separate(subject: Subject) -> str:
@@ -142,7 +145,7 @@ def separate(subject: Subject) -> str:
     whole = subject.loss(subject.model, subject.batch).item()
     outputs = [subject.output(subject.model, part) for part in parts]
     mean = float(sum(output.loss.item() for output in outputs) / sum(output.units for output in outputs))
-    assert math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one"
+    require(math.isclose(whole, mean, rel_tol=1e-4), f"loss {whole:.6f} together, {mean:.6f} one by one")
     return f"loss {whole:.6f} together, {mean:.6f} one by one"
 
 
@@ -151,17 +154,16 @@ def optimizer(subject: Subject, config: TrainConfig) -> str:
     model = copy.deepcopy(subject.model)
     found = subject.task.optimizer(model, config)
     optimizers = found if isinstance(found, list) else [found]
-    held = [p for one in optimizers for group in one.param_groups for p in group["params"]]
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    counts = Counter(id(p) for p in held)
+    counts = Counter(id(p) for one in optimizers for group in one.param_groups for p in group["params"])
+    named = trained(model)
     wrong = [name for name, p in named.items() if counts[id(p)] != 1]
-    assert not wrong, f"{', '.join(wrong[:5])}: not in exactly one group of the optimizer"
+    require(not wrong, f"{', '.join(wrong[:5])}: not in exactly one group of the optimizer")
     subject.loss(model, subject.batch).backward()
     before = {name: p.detach().clone() for name, p in named.items()}
     for one in optimizers:
         one.step()
     still = [name for name, p in named.items() if torch.equal(p, before[name])]
-    assert not still, f"a step does not move {', '.join(still[:5])}"
+    require(not still, f"a step does not move {', '.join(still[:5])}")
     kinds = ", ".join(type(one).__name__ for one in optimizers)
     return f"{kinds}, {len(named)} parameters in {sum(len(one.param_groups) for one in optimizers)} groups"
 
@@ -173,7 +175,7 @@ def extremes(subject: Subject) -> str:
         edges = [-1e4, 1e4, 0] if value.is_floating_point() else [int(value.min()), int(value.max()), 0]
         for edge in edges:
             loss = subject.loss(subject.model, subject.batch | {name: torch.full_like(value, edge)})
-            assert loss.isfinite(), f"the loss is {loss.item()} where {name} is {edge} everywhere"
+            require(loss.isfinite(), f"the loss is {loss.item()} where {name} is {edge} everywhere")
             tried.append(loss.item())
     return f"loss at most {max(tried):.3f}"
 
@@ -186,33 +188,26 @@ def derivative(subject: Subject) -> str:
     batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
     batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
     seed_all(subject.seed)
-    direction = [torch.randn_like(p) / math.sqrt(p.numel()) for p in model.parameters()]
-    subject.loss(model, batch).backward()
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
-    along = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True))
+    parameters: list[Tensor] = [*trained(model).values()]
+    direction = [torch.randn_like(p) / math.sqrt(p.numel()) for p in parameters]
+    along = sum(float((g * d).sum()) for g, d in zip(subject.gradients(model, batch), direction, strict=True))
     sides, h = [], 1e-5
     with torch.no_grad():
         for shift in (h, -2 * h):
-            for p, d in zip(model.parameters(), direction, strict=True):
-                p.add_(d, alpha=shift)
+            torch._foreach_add_(parameters, direction, alpha=shift)
             sides.append(subject.loss(model, batch).item())
     difference = (sides[0] - sides[1]) / (2 * h)
-    assert math.isclose(along, difference, rel_tol=1e-5, abs_tol=1e-7), f"{along:.9f} against {difference:.9f}"
+    require(math.isclose(along, difference, rel_tol=1e-5, abs_tol=1e-7), f"{along:.9f} against {difference:.9f}")
     return f"{along:.7f} against {difference:.7f}"
 
 
 def deterministic(subject: Subject) -> str:
     """The same call gives the same bits."""
-    runs = []
-    for _ in range(2):
-        subject.model.zero_grad()
-        loss = subject.loss(subject.model, subject.batch)
-        loss.backward()
-        runs.append([loss.detach(), *(p.grad.clone() for p in subject.model.parameters() if p.grad is not None)])
-    subject.model.zero_grad()
-    equal = all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
-    assert equal, "two backward passes differ: look for an operation without a deterministic kernel"
-    return f"{len(runs[0])} tensors equal to the bit"
+    model, batch = subject.model, subject.batch
+    first, second = ([subject.loss(model, batch), *subject.gradients(model, batch)] for _ in range(2))
+    equal = all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    require(equal, "two backward passes differ: look for an operation without a deterministic kernel")
+    return f"{len(first)} tensors equal to the bit"
 
 
 CHECKS: dict[str, Callable[[Subject], str]] = {

@@ -69,8 +69,6 @@ class Learner:
     """Optimizer steps taken."""
     part: Callable[[str], AbstractContextManager[Any]] = nullcontext
     """Opened around each part of a step, with its name: one of `PARTS`."""
-    watch: Callable[[Tensor], None] | None = None
-    """Called with the units of this process when its gradients are summed, before they are divided and clipped."""
 
     @property
     def evaluated(self) -> nn.Module:
@@ -133,8 +131,6 @@ class Learner:
                 logs[name] = logs.get(name, 0) + value.detach()
             totals[0] += output.loss.detach()
             totals[1] += output.units
-        if self.watch:
-            self.watch(totals[1])
         return totals, logs
 
     def forward(self, batch: Batch, state: dict[str, Tensor]) -> Output:

@@ -15,27 +15,22 @@ from .seeding import generator
 
 WARM_UP = 3
 """Calls before the clock counts: the first ones allocate memory and choose kernels."""
-MOST = 200
-"""Calls that are enough, however short they are."""
+FEWEST, MOST = 5, 200
+"""Calls that are needed, however long they are, and that are enough, however short."""
 
 
 def wait(device: Device) -> None:
     """Let everything that was started on the device finish."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
 
 
-def timings(action: Callable[[], object], device: Device, *, seconds: float, fewest: int = 5) -> list[float]:
-    """Seconds that each call takes, with everything that it starts on the device.
-
-    It is called for about `seconds`, at least `fewest` times, and at most `MOST` times where that is more.
-    """
+def timings(action: Callable[[], object], device: Device, seconds: float) -> list[float]:
+    """Seconds that each call takes, with all that it starts on the device; `FEWEST` to `MOST` calls, for so long."""
     for _ in range(WARM_UP):
         action()
     times: list[float] = []
-    while len(times) < fewest or (len(times) < MOST and sum(times) < seconds):
+    while len(times) < FEWEST or (len(times) < MOST and sum(times) < seconds):
         wait(device)
         started = time.perf_counter()
         action()
@@ -47,10 +42,7 @@ def timings(action: Callable[[], object], device: Device, *, seconds: float, few
 def take(task: Task, count: int, device: Device) -> Batch:
     """The first training examples, on the device."""
     examples = task.data("train")
-    indices = np.arange(min(count, len(examples)))
-    return {
-        name: value.to(device.torch_device) for name, value in examples.batch(indices, np.random.default_rng(0)).items()
-    }
+    return device.receive(examples.batch(np.arange(min(count, len(examples))), np.random.default_rng(0)))
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -58,17 +50,14 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def latency_ms(task: Task, model: nn.Module, device: Device, repeats: int = 20) -> float:
+def latency_ms(task: Task, model: nn.Module, device: Device) -> float:
     """Median time of a forward pass of one example, in milliseconds."""
-    times = forward_times(task, model, take(task, 1, device), device, seconds=0.0, fewest=repeats)
-    return 1000 * statistics.median(times)
+    return 1000 * statistics.median(forward_times(task, model, take(task, 1, device), device, seconds=0.5))
 
 
 @torch.no_grad()
-def forward_times(
-    task: Task, model: nn.Module, batch: Batch, device: Device, *, seconds: float, fewest: int = 5
-) -> list[float]:
-    """Seconds of each of many forward passes of one batch, with its loss; the limits are those of `timings`."""
+def forward_times(task: Task, model: nn.Module, batch: Batch, device: Device, seconds: float) -> list[float]:
+    """Seconds of each of many forward passes of one batch, with its loss."""
     state = task.initial_state(len(next(iter(batch.values()))), device.torch_device)
     context = Context(0, generator(device.torch_device, 0))
 
@@ -78,6 +67,6 @@ def forward_times(
 
     training = model.training
     model.eval()
-    times = timings(once, device, seconds=seconds, fewest=fewest)
+    times = timings(once, device, seconds)
     model.train(training)
     return times

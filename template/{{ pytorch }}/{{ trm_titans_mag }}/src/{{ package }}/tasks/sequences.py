@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..engine.core.batch import Batch
+from ..engine.core.errors import require
 from ..engine.task import Context, Output
 from ..model import FullModel
 from ..task import Recursive, matters
@@ -42,12 +43,12 @@ class Sequential(Recursive):
         later = tokens.clone()
         later[:, middle:] = (later[:, middle:] + 1) % self.config.vocab_size
         leak = float((model(later).logits - logits)[:, :middle].abs().max())
-        assert leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}"
+        require(leak == 0, f"changing tokens from position {middle} on changed earlier logits by {leak:.2e}")
         states = model.streams()
         pieces = (tokens[:, :middle], tokens[:, middle:-1], tokens[:, -1:])
         parts = [model(piece, states=states).logits for piece in pieces]
         difference = float((torch.cat(parts, dim=1) - logits).abs().max())
-        assert difference < 1e-3, f"logits in pieces differ by {difference:.2e} from those of the whole"
+        require(difference < 1e-3, f"logits in pieces differ by {difference:.2e} from those of the whole")
         return {
             "no leak from later tokens": f"earlier logits are unchanged to the bit after {model.recursion.calls} calls",
             "in pieces": f"largest difference of a logit {difference:.1e}",

@@ -7,7 +7,8 @@ from tyro.conf import Positional
 
 from ...presets import agent_task
 from ..core.errors import Problem
-from .common import opened, show_evaluation
+from .common import opened
+from .report import show_evaluation
 
 
 @dataclass(frozen=True, kw_only=True)

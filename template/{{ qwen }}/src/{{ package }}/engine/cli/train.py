@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar
 from tyro.conf import arg
 
 from ...presets import Config, agent_task, trainer
-from .common import Preset, report, show_memory
+from .common import Preset
+from .memory import show_memory
+from .report import report
 
 
 @dataclass(frozen=True, kw_only=True)

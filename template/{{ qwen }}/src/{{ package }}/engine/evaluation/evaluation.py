@@ -1,5 +1,6 @@
 """A finished run on the tasks of a split: the base as it was, and what the training made of it."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from safetensors import safe_open
 
 from ..agent.keys import folder_for, parts_of
 from ..agent.play import play_into, transcript
@@ -17,8 +19,8 @@ from ..config import RunConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
-from ..core.tracking import read
-from ..finetuning.session import MODEL, RECORD
+from ..core.tracking import history
+from ..finetuning.session import ADAPTER, MODEL
 from ..finetuning.trajectories import of_run
 from ..memory.fit import at_once
 from ..models.loading import folder_of
@@ -62,7 +64,7 @@ class Evaluation:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """What was recorded while the run trained."""
-        return read(self.run / RECORD)
+        return history(self.run)
 
     @cached_property
     def samples(self) -> str:
@@ -76,6 +78,17 @@ class Evaluation:
         """The transcripts of the trained model's failures."""
         return self.folder / "failures.txt"
 
+    def performance(self) -> dict[str, Any]:
+        """Size of the model, and how long an episode takes it."""
+        seconds = [episode.seconds for episode in self.after]
+        return {
+            "parameters": numbers(self.run / MODEL),
+            "trained_parameters": numbers(self.run / (MODEL if self.config.model.adapter == "full" else ADAPTER)),
+            "episode_seconds": round(sum(seconds) / len(seconds), 3),
+            "device": self.environment["hardware"],
+            "precision": self.environment["precision"],
+        }
+
     def figures(self) -> dict[str, Figure]:
         """The report's plots, by name."""
         return {"success": successes(scores(self.before, {}), self.results)}
@@ -88,11 +101,14 @@ class Evaluation:
             rule = "no trajectory begins with what a task of validation, test or the benchmark tells first"
         return {"rule": rule, "compared": sizes, "found": []}
 
-    pipeline = "text-generation"
-
     def hub_fields(self) -> dict[str, Any]:
         """What the Hugging Face Hub is told of the model."""
-        return {"library_name": "transformers", "base_model": self.config.model.base, "tags": ["agent", "trl"]}
+        return {
+            "pipeline_tag": "text-generation",
+            "library_name": "transformers",
+            "base_model": self.config.model.base,
+            "tags": ["agent", "trl"],
+        }
 
     def trained(self, results: dict[str, Any]) -> str:
         """What somebody needs to know to repeat the run, beside its data, and how far its figures reach."""
@@ -170,6 +186,16 @@ def settings(config: RunConfig, results: dict[str, Any]) -> dict[str, str]:
         for name, value in results["while_training"].items()
         if name.startswith("loss")
     }
+
+
+def numbers(folder: Path) -> int:
+    """How many numbers the safetensors of a folder hold."""
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            names = list(tensors.keys())
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    return total
 
 
 def require_trained(run: Path) -> None:

@@ -1,44 +1,16 @@
 """What a report holds, beside what every report does: sections of results.json, and files that quote it."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from safetensors import safe_open
-
 from ..core.files import write_atomically
-from ..finetuning.session import ADAPTER, MODEL, OUTCOME
+from ..finetuning.session import MODEL, OUTCOME
 from . import model_card
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..evaluation.evaluation import Evaluation
-
-
-def performance(evaluation: "Evaluation") -> dict[str, Any]:
-    """Size of the model, and how long an episode takes it."""
-    run = evaluation.run
-    seconds = [episode.seconds for episode in evaluation.after]
-    return {
-        "parameters": numbers(run / MODEL),
-        "trained_parameters": numbers(run / (MODEL if evaluation.config.model.adapter == "full" else ADAPTER)),
-        "episode_seconds": round(sum(seconds) / len(seconds), 3),
-        "device": evaluation.environment["hardware"],
-        "precision": evaluation.environment["precision"],
-    }
-
-
-def numbers(folder: "Path") -> int:
-    """How many numbers the safetensors of a folder hold."""
-    total = 0
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, framework="pt") as tensors:
-            names = list(tensors.keys())
-            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
-    return total
 
 
 def outcome(evaluation: "Evaluation") -> dict[str, float]:
@@ -59,7 +31,6 @@ def publish(evaluation: "Evaluation", results: dict[str, Any]) -> None:
 
 
 SECTIONS: dict[str, Callable[["Evaluation"], Any]] = {
-    "performance": performance,
     "while_training": outcome,
     "after_against_before": comparisons,
 }

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from ..core.config_io import differences
 from ..core.errors import Problem
 from ..core.runs import load_environment
+from ..core.table import aligned
 from ..statistics.metrics import ANYWHERE, DIFFERENCE
 from ..task import Config
 from .train_or_reuse import Estimate, estimate, measured, trained
@@ -77,13 +79,14 @@ class Ablation:
         """Lines of what was measured."""
         better = "higher" if self.higher_is_better else "lower"
         yield f"{self.name.replace('_', ' ')} on the validation split, {better} is better; seeds: {len(self.seeds)}"
-        yield f"{'':28}{'mean':>10}{'difference':>12}  95 % interval of the difference, in pairs of one seed"
+        rows = [("", "mean", "difference", "95 % interval of the difference, in pairs of one seed")]
         for name, values in self.values.items():
-            line = f"{name:28}{estimate(values).mean:10.4f}"
+            told = ("", "")
             if name != BASELINE:
                 difference = self.difference(name)
-                line += f"{difference.mean:+12.4f}  {verdict(difference)}"
-            yield line
+                told = (f"{difference.mean:+.4f}", verdict(difference))
+            rows.append((name, f"{fmean(values):.4f}", *told))
+        yield from aligned(rows, "<28", ">10", ">12", "<")
         yield from self.cautions()
 
     def cautions(self) -> Iterator[str]:

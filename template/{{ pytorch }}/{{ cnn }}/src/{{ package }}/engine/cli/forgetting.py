@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
+from ..core.table import aligned
 from .common import opened
 
 
@@ -24,8 +25,9 @@ class Forgetting:
         if self.json:
             print(json.dumps(results, indent=2))
             return
-        print(f"{'accuracy on':40}{'before':>8}{'after':>8}  difference")
+        rows = [("accuracy on", "before", "after", "difference")]
         for name, row in results.items():
             low, high = row["ci95"]
-            print(f"{name:40}{row['before']:8.3f}{row['after']:8.3f}  {row['difference']:+.3f}", end="")
-            print(f", 95 % interval {low:+.3f} to {high:+.3f}, n = {row['n']}")
+            change = f"{row['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, n = {row['n']}"
+            rows.append((name, f"{row['before']:.3f}", f"{row['after']:.3f}", change))
+        print("\n".join(aligned(rows, "<40", ">8", ">8", "<")))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tyro.conf import Positional
 
 from ..core.errors import Problem
+from ..core.table import aligned
 from .common import opened
 
 
@@ -30,6 +31,8 @@ class Robustness:
         if self.json:
             print(json.dumps(results, indent=2))
             return
-        for name, row in results.items():
-            low, high = row["ci95"]
-            print(f"{name:32}{row['accuracy']:>8.3f}  95 % interval {low:.3f} to {high:.3f}, n = {row['n']}")
+        rows = [
+            (name, f"{row['accuracy']:.3f}", "95 % interval {:.3f} to {:.3f}, n = {}".format(*row["ci95"], row["n"]))
+            for name, row in results.items()
+        ]
+        print("\n".join(aligned(rows, "<32", ">8", "<")))

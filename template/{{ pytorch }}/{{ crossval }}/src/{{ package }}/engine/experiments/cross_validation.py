@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import Problem
+from ..core.table import aligned
 from ..statistics.metrics import Metric
 from ..task import Config
 from .folds import Fold
@@ -54,17 +55,19 @@ class CrossValidation:
         """Lines of what was measured."""
         first = next(iter(self.metrics[0]))
         yield f"folds: {self.folds[-1].of}, repeats: {self.folds[-1].repeat}, trainings: {len(self.folds)}"
+        rows = []
         for name, metric in self.metrics[0].items():
             values = [metrics[name].value for metrics in self.metrics]
             spread = f"from {min(values):.4f} to {max(values):.4f}"
             mean = estimate(values, statistics.fmean(self.ratios), metric.limits)
-            yield f"{name.replace('_', ' '):30}{mean}; {spread}"
+            rows.append((name.replace("_", " "), f"{mean}; {spread}"))
             if name == first:
-                yield from self.beside(values, metric.higher_is_better)
+                rows += self.beside(values, metric.higher_is_better)
+        yield from aligned(rows, "<30", "<")
         yield "Folds share training data; the intervals allow for it (Nadeau & Bengio 2003)."
         yield "A fold's held-out part also chose the checkpoint of its training: the figures are a little optimistic."
 
-    def beside(self, values: list[float], higher_is_better: bool) -> Iterator[str]:
+    def beside(self, values: list[float], higher_is_better: bool) -> Iterator[tuple[str, str]]:
         """The baselines on the same folds, from weak to strong, and in how many of these each was beaten."""
         means = {
             baseline: statistics.fmean(baselines[baseline] for baselines in self.baselines)
@@ -73,4 +76,4 @@ class CrossValidation:
         for baseline, mean in sorted(means.items(), key=lambda item: item[1], reverse=not higher_is_better):
             pairs = zip(values, (baselines[baseline] for baselines in self.baselines), strict=True)
             beaten = sum(value > at if higher_is_better else value < at for value, at in pairs)
-            yield f"  {baseline:28}{mean:.4f}  beaten in {beaten} of {len(values)}"
+            yield f"  {baseline}", f"{mean:.4f}  beaten in {beaten} of {len(values)}"

@@ -32,8 +32,8 @@ class Compare:
 
     def __call__(self) -> None:
         from ..core.config_io import differences
+        from ..core.json_io import finite
         from ..experiments.compare import compare_runs, compare_series
-        from ..statistics.metrics import finite
 
         a, b = named(self.a), named(self.b)
         single = len(a) == len(b) == 1

@@ -3,9 +3,12 @@
 The thresholds stand first, as in `rules.py`, which asks all of these.
 """
 
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from .observations import Finding, Labels, Observations
+from ..statistics.metrics import Result
+from ..task import Fault
+from .observations import Observations
 
 IMBALANCE = 10.0
 """The most frequent class is so many times as frequent as the rarest: plain accuracy hides the rare one."""
@@ -21,29 +24,36 @@ WAITING = 0.4
 """Share of a training step that waits for data. Steps of 1 ms wait for 0.06 of it, on a busy machine for 0.3."""
 
 
-def leaking(seen: Observations) -> Finding | None:
+def behind(result: Result, other: float) -> float:
+    """How much worse a result is than another value of its metric."""
+    return other - result.value if result.higher_is_better else result.value - other
+
+
+def some(found: Sequence[object]) -> list[str]:
+    """The first five, and how many more."""
+    return [*map(str, found[:5]), *([f"and {len(found) - 5} more"] if len(found) > 5 else [])]
+
+
+def leaking(seen: Observations) -> Iterator[Fault]:
     """Examples that lie in two splits."""
     if seen.leakage is None or not seen.leakage.found:
-        return None
-    found = seen.leakage.found
-    count = "1 pair of examples lies" if len(found) == 1 else f"{len(found)} pairs of examples lie"
-    more = [f"and {len(found) - 5} more"] if len(found) > 5 else []
-    evidence = [f"{count} in two splits; compared was: {seen.leakage.rule}", *found[:5], *more]
+        return
+    said = f"pairs of examples in two splits: {len(seen.leakage.found)}; compared was: {seen.leakage.rule}"
     remedy = [
         "give what is alike one group before data.py splits it, or remove one of the two",
         "then delete data.lock.json, which records this split, and train again: its figures are too good",
     ]
-    return Finding("leakage", evidence, remedy)
+    yield Fault("leakage", [said, *some(seen.leakage.found)], remedy)
 
 
-def imbalanced(seen: Observations) -> Finding | None:
+def imbalanced(seen: Observations) -> Iterator[Fault]:
     """Classes of very different frequency."""
-    if seen.labels is None or len(seen.labels.counts) < 2:
-        return None
+    if seen.labels is None:
+        return
     counts = seen.labels.counts
-    rare, common = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+    rare, common = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     if counts[common] < IMBALANCE * counts[rare]:
-        return None
+        return
     found = seen.labels.recall.get(rare)
     known = "no example is in the validation split" if found is None else f"{found:.0%} are recognised"
     evidence = [
@@ -55,52 +65,49 @@ def imbalanced(seen: Observations) -> Finding | None:
         "weight the loss by the inverse frequency of the class, or sample rare classes more often: task.py, data.py",
         "report the mean recall of the classes beside the accuracy, in Task.metrics",
     ]
-    return Finding("class imbalance", evidence, remedy)
+    yield Fault("class imbalance", evidence, remedy)
 
 
-def noisy_labels(seen: Observations) -> Finding | None:
+def noisy_labels(seen: Observations) -> Iterator[Fault]:
     """Labels that the model contradicts with confidence, on data that it was not trained on."""
-    if seen.labels is None or seen.labels.contradicted <= NOISE or not is_a_judge(seen, seen.labels):
-        return None
+    labels, validation = seen.labels, seen.validation
+    # Only a model that is mostly right can contradict a label.
+    if labels is None or validation is None or labels.contradicted <= NOISE or labels.accuracy < 0.5:
+        return
+    baseline = median(validation.baselines.values() or [validation.value])
+    if behind(validation, baseline) > NEAR * abs(baseline):
+        return
     evidence = [
-        f"confident learning contradicts {seen.labels.contradicted:.0%} of the validation labels, over {NOISE:.0%}",
-        *seen.labels.suspects,
+        f"confident learning contradicts {labels.contradicted:.0%} of the validation labels, over {NOISE:.0%}",
+        *labels.suspects,
     ]
-    return Finding("label noise", evidence, ["look at these examples, and fix or leave out what is labelled wrongly"])
+    yield Fault("label noise", evidence, ["look at these examples, and fix or leave out what is labelled wrongly"])
 
 
-def is_a_judge(seen: Observations, labels: Labels) -> bool:
-    """Whether the model is good enough to contradict a label: mostly right, and not far below the median baseline."""
-    if labels.accuracy < 0.5 or seen.validation is None or not seen.baselines:
-        return labels.accuracy >= 0.5
-    baseline = median(seen.baselines.values())
-    return seen.worse(seen.validation.value, baseline) < NEAR * abs(baseline)
-
-
-def shifted(seen: Observations) -> Finding | None:
+def shifted(seen: Observations) -> Iterator[Fault]:
     """Training and validation split differ."""
-    bad = [shift for shift in seen.shifts if shift.psi > PSI and shift.p < ALPHA]
-    if not bad:
-        return None
-    evidence = [f"{len(bad)} of {len(seen.shifts)} features differ between training and validation split"]
-    evidence += [
+    bad = [
         f"{shift.feature}: PSI {shift.psi:.2f}, over {PSI}; p {shift.p:.1g} after Holm's correction, under {ALPHA}"
-        for shift in bad[:5]
+        for shift in seen.shifts
+        if shift.psi > PSI and shift.p < ALPHA
     ]
     remedy = [
         "split at random by group, in data.py, unless another time, place or writer is what you want to measure",
         "look for a unit, a scaling or a preprocessing that one split has and the other lacks",
     ]
-    return Finding("distribution shift", evidence, remedy)
+    if bad:
+        said = f"{len(bad)} of {len(seen.shifts)} features differ between training and validation split"
+        yield Fault("distribution shift", [said, *some(bad)], remedy)
 
 
-def waits(seen: Observations) -> Finding | None:
+def waits(seen: Observations) -> Iterator[Fault]:
     """A slow input pipeline."""
-    if seen.data_share is None or seen.data_share <= WAITING:
-        return None
+    if seen.data_share <= WAITING:
+        return
+    workers = seen.config.num_workers
     said = f"a training step waits {seen.data_share:.0%} of its time for data, over {WAITING:.0%}"
     remedy = [
-        f"--train.num-workers {max(2, 2 * seen.num_workers)}",
+        f"--train.num-workers {max(2, 2 * workers)}",
         "make `batch` in data.py do less for each example, or once for all; profile says what a step costs",
     ]
-    return Finding("slow input pipeline", [f"{said}, with {seen.num_workers} workers"], remedy)
+    yield Fault("slow input pipeline", [f"{said}, with {workers} workers"], remedy)

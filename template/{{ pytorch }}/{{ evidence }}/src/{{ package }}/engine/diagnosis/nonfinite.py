@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Origin:
     """`data`, `weights`, `forward`, `loss`, `backward` or `norm`."""
     module: str
     """The module's name in the model, the parameter's, or the batch's tensor; "" where it is none of the model's."""
-    examples: list[int]
+    examples: list[int] = field(default_factory=list)
     """Training examples that hold such a value."""
 
 
@@ -40,34 +41,32 @@ def flow(model: nn.Module) -> Iterator[Calls]:
     calls: Calls = []
     begun: dict[str, dict[str, bool]] = {}
 
-    def watched(at: dict[str, bool], key: str, value: Any) -> Any:
+    def watched(call: dict[str, bool], key: str, values: Any) -> Any:
         # A tensor's own hook sees the gradient of all that use it; that of an alias, of one use alone.
-        if not isinstance(value, Tensor) or not value.requires_grad:
-            return value
-        alias = value.view_as(value)
-        alias.register_hook(lambda gradient: at.update({key: at.get(key, True) and finite(gradient)}))
-        return alias
+        def alias(value: Any) -> Any:
+            if not isinstance(value, Tensor) or not value.requires_grad:
+                return value
+            alias = value.view_as(value)
+            alias.register_hook(lambda gradient: call.update({key: call.get(key, True) and finite(gradient)}))
+            return alias
 
-    def before(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        at = begun[name] = {"forward in": finite(args, kwargs)}
-        taken: tuple[Any, Any] = tree_map(lambda value: watched(at, "backward out", value), (args, kwargs))
-        return taken
+        return tree_map(alias, values)
 
-    def after(name: str, output: Any) -> Any:
-        at = begun.pop(name)
-        at["forward out"] = finite(output)
-        calls.append((name, at))
-        return tree_map(lambda value: watched(at, "backward in", value), output)
+    def before(name: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        begun[name] = {"forward in": finite(args, kwargs)}
+        return watched(begun[name], "backward out", (args, kwargs))
+
+    def after(name: str, module: nn.Module, args: Any, output: Any) -> Any:
+        call = begun.pop(name)
+        call["forward out"] = finite(output)
+        calls.append((name, call))
+        return watched(call, "backward in", output)
 
     handles = []
-    for name, module in model.named_modules():
-        known = name or type(module).__name__
-        handles.append(
-            module.register_forward_pre_hook(
-                lambda _, args, kwargs, name=known: before(name, args, kwargs), with_kwargs=True
-            )
-        )
-        handles.append(module.register_forward_hook(lambda _, __, output, name=known: after(name, output)))
+    for path, module in model.named_modules():
+        name = path or type(module).__name__
+        handles.append(module.register_forward_pre_hook(partial(before, name), with_kwargs=True))
+        handles.append(module.register_forward_hook(partial(after, name)))
     try:
         yield calls
     finally:
@@ -78,15 +77,15 @@ def flow(model: nn.Module) -> Iterator[Calls]:
 def blame(model: nn.Module, calls: Calls, loss_is_finite: bool) -> tuple[str, str]:
     """Where the first such value came up, and in which module or parameter, once the gradients are there too."""
     for where in ("forward", "backward"):
-        for name, at in calls:
-            if at.get(f"{where} in", True) and not at.get(f"{where} out", True):
+        for name, call in calls:
+            if call.get(f"{where} in", True) and not call.get(f"{where} out", True):
                 return where, name
         if not loss_is_finite:
             return "loss", ""
-    if any(not at.get("backward in", True) for _, at in calls):
+    if not all(call.get("backward in", True) for _, call in calls):
         return "loss", ""
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    bad = [name for name, gradient in gradients.items() if not finite(gradient)]
-    if bad:
-        return "backward", bad[0]
+    for name, gradient in gradients.items():
+        if not finite(gradient):
+            return "backward", name
     return "norm", max(gradients, key=lambda name: float(gradients[name].abs().max()))

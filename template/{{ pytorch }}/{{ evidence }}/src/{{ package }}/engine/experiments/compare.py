@@ -1,8 +1,8 @@
 """Two runs, or two series of them, metric by metric, in pairs."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -10,30 +10,31 @@ import numpy as np
 from ..core import runs
 from ..core.errors import Problem
 from ..evaluation.evaluation import Evaluation
-from ..statistics.metrics import ANYWHERE, DIFFERENCE, t_interval
+from ..statistics.metrics import ANYWHERE, DIFFERENCE, Result, t_interval
 from ..statistics.paired import Comparison, corrected, judged, over_examples
 from ..task import Config
-from ..training.checkpoint import weights_of
-from .seeds import RESULTS, seed_of
+from .seeds import reported, seed_of
 
 
-def over_seeds(a: Sequence[float], b: Sequence[float], higher_is_better: bool, share: bool = False) -> Comparison:
-    """The same metric of trainings with the same seeds, in the same order; `share` says whether it lies from 0 to 1."""
-    differences = np.subtract(b, a)
+def over_seeds(a: Sequence[Result], b: Sequence[Result]) -> Comparison:
+    """The same metric of runs with the same seeds, in the same order."""
+    before, after = ([result.value for result in side] for side in (a, b))
+    differences = np.subtract(after, before)
+    ci95 = t_interval(differences.tolist(), DIFFERENCE if a[0].share else ANYWHERE)
     outcome = Comparison(
-        a=float(np.mean(a)),
-        b=float(np.mean(b)),
+        a=fmean(before),
+        b=fmean(after),
         difference=float(differences.mean()),
-        higher_is_better=higher_is_better,
+        higher_is_better=a[0].higher_is_better,
     )
-    return judged(outcome, differences, t_interval(differences.tolist(), DIFFERENCE if share else ANYWHERE))
+    return judged(outcome, differences, ci95)
 
 
 def compare_runs(a: tuple[Path, Config], b: tuple[Path, Config]) -> dict[str, Comparison]:
     """Every metric of two runs, each with its configuration, paired by the examples of the validation split."""
     refuse_other_data([a[0], b[0]])
     ours, theirs = (Evaluation(run, config, config.task()) for run, config in (a, b))
-    metrics, others = (one.task.metrics(one.predictions) for one in (ours, theirs))
+    metrics, others = (one.measured.metrics for one in (ours, theirs))
     return corrected({name: over_examples(metrics[name], others[name]) for name in shared(metrics, others)})
 
 
@@ -48,18 +49,10 @@ def compare_series(a: list[Path], b: list[Path]) -> dict[str, Comparison]:
         seeds, others = (", ".join(map(str, sorted(side))) for side in (ours, theirs))
         raise Problem(f"A has the seeds {seeds} and B {others}: pairs need the same seeds on both sides")
     refuse_other_data([*a, *b])
-    pairs = [(reported(ours[seed]), reported(theirs[seed])) for seed in sorted(ours)]
-    return corrected(
-        {
-            name: over_seeds(
-                [left[name]["value"] for left, _ in pairs],
-                [right[name]["value"] for _, right in pairs],
-                pairs[0][0][name]["higher_is_better"],
-                pairs[0][0][name].get("share", False),
-            )
-            for name in shared(*pairs[0])
-        }
-    )
+    found = reported([side[seed] for side in (ours, theirs) for seed in sorted(ours)])
+    before, after = found[: len(ours)], found[len(ours) :]
+    names = shared(before[0], after[0])
+    return corrected({name: over_seeds(*([run[name] for run in side] for side in (before, after))) for name in names})
 
 
 def shared(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
@@ -98,16 +91,3 @@ def by_seed(several: list[Path]) -> dict[int, Path]:
             raise Problem(f"{found[seed]} and {run} both have the seed {seed}: name one of them")
         found[seed] = run
     return found
-
-
-def reported(run: Path) -> dict[str, Any]:
-    """The metrics of a run's results.json.
-
-    Raises:
-        Problem: it has none.
-    """
-    weights_of(run)
-    if not (run / RESULTS).is_file():
-        raise Problem(f"{run} has no report: write it with report {run}")
-    metrics: dict[str, Any] = json.loads((run / RESULTS).read_text(encoding="utf-8"))["metrics"]
-    return metrics

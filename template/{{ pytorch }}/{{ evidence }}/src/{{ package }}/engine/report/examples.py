@@ -15,7 +15,7 @@ Ends = dict[str, list[dict[str, Any]]]
 
 def examples(evaluation: "Evaluation") -> Ends | None:
     """The examples on which the first metric is best and worst; None where it knows of no two examples."""
-    metric = next(iter(evaluation.metrics.values()))
+    metric = next(iter(evaluation.measured.metrics.values()))
     shares = metric.per_example
     if shares is None:
         return None

@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..core.config_io import differences, from_json, to_json
 from ..core.errors import Diverged, Problem
 from ..core.files import save_figure
+from ..core.table import aligned
 from ..task import Config
 from ..training.parallel import World
 from ..training.validation import measure
@@ -182,11 +183,11 @@ class Sweep:
 
     def table(self, rows: int = 5) -> list[str]:
         """Lines about the best trials."""
-        lines = [f"{'trial':5}  {self.objective.title:>14}  run"]
+        lines = [("trial", self.objective.title, "run", "")]
         for trial in self.best()[:rows]:
             run, params = trial.user_attrs["run"], described(trial.params)
-            lines.append(f"{trial.number:5}  {trial.values[0]:14.4f}  {run}  {params}")
-        return lines
+            lines.append((str(trial.number), f"{trial.values[0]:.4f}", run, params))
+        return aligned(lines, ">5", ">16", "<", "<")
 
     def caution(self, seeds: int) -> str:
         """What the best trial's figure is worth: its configuration is trained with as many new seeds."""

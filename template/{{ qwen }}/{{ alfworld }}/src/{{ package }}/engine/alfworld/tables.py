@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from ..core.errors import Problem
+from ..core.errors import Problem, require
 
 try:
     from alfworld.gen import constants
@@ -65,7 +65,7 @@ def rules(verb: Verb) -> tuple[str, str]:
     domain, grammar = ((folder / f"alfred.{kind}").read_text(encoding="utf-8") for kind in ("pddl", "twl2"))
     if verb == "put":
         for new, old in PUT:
-            assert new in grammar
+            require(new in grammar, f"this release of ALFWorld has another grammar: it lacks {new!r}")
             grammar = grammar.replace(new, old)
         domain, grammar = HELP.sub("", domain), HELP.sub("", grammar)
     return domain, grammar

@@ -57,7 +57,7 @@ def validation(run: Path, config: Config) -> "tuple[np.ndarray[Any, Any], np.nda
     """
     from ..evaluation.evaluation import Evaluation
 
-    predictions = Evaluation(run, config, config.task()).predictions
+    predictions = Evaluation(run, config, config.task()).measured.predictions
     if not predictions.keys() >= {"logits", "y"}:
         raise Problem(f"{run} is no classifier's: calibration needs predictions named logits and y, see engine/task.py")
     return predictions["logits"].numpy(), predictions["y"].numpy()

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from ..statistics.metrics import finite
+from ..core.json_io import finite
 
 BINS = 15
 """As in Guo et al. 2017 (arXiv:1706.04599)."""

@@ -21,7 +21,8 @@ def examples(evaluation: "Evaluation") -> others.Ends | None:
     """The examples with the most and the least probable truth; of a model that is no classifier, by its metric."""
     if not classifies(evaluation):
         return others.examples(evaluation)
-    probabilities, y = evaluation.predictions["logits"].double().softmax(1), evaluation.predictions["y"]
+    logits, y = (evaluation.measured.predictions[name] for name in ("logits", "y"))
+    probabilities = logits.double().softmax(1)
 
     def told(index: int) -> dict[str, Any]:
         probability, said = probabilities[index].max(0)
@@ -31,15 +32,15 @@ def examples(evaluation: "Evaluation") -> others.Ends | None:
 
 
 def classifies(evaluation: "Evaluation") -> bool:
-    """Whether the records are a classifier's: `Task.predictions` says what those hold."""
-    return {"logits", "y"} <= evaluation.predictions.keys()
+    """Whether the predictions are a classifier's: `Task.predictions` says what those hold."""
+    return {"logits", "y"} <= evaluation.measured.predictions.keys()
 
 
 def classes(evaluation: "Evaluation") -> dict[str, Any] | None:
     """A classifier's confusion matrix, the figures of each class, and its calibration; None for other models."""
     if not classifies(evaluation):
         return None
-    logits, y = (evaluation.predictions[name].numpy() for name in ("logits", "y"))
+    logits, y = (evaluation.measured.predictions[name].numpy() for name in ("logits", "y"))
     counts = classification.confusion(logits, y)
     return {
         "confusion": counts.tolist() if len(counts) <= MANY else None,

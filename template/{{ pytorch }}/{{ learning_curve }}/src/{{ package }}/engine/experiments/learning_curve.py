@@ -17,6 +17,7 @@ from ..core.config_io import fingerprint, to_json
 from ..core.errors import Problem
 from ..core.files import save_figure, write_atomically
 from ..core.runs import RUNS
+from ..core.table import aligned
 from ..splits.division import LEFT_OUT, Division
 from ..statistics.metrics import ANYWHERE, DIFFERENCE, Metric
 from ..task import Config
@@ -124,15 +125,16 @@ class Curve:
         steps = self.config.train.steps
         title = self.name.replace("_", " ")
         yield f"{title} on the validation split, {better} is better; seeds: {len(self.seeds)}, steps: {steps}"
-        yield row("training examples", [f"{point.size:,.0f}" for point in self.points])
         means = [self.mean(point) for point in self.points]
-        yield row(title, [f"{mean.mean:.4f}" for mean in means])
-        for end, place in (("from", 0), ("to", 1)):
-            ends = [f"{mean.ci95[place]:.4f}" for mean in means if mean.ci95]
-            if ends:
-                yield row(f"  95 % interval {end}", ends)
+        figures = {title: [mean.mean for mean in means]}
+        if len(self.seeds) > 1:
+            for end, values in zip(("from", "to"), zip(*(mean.ci95 or () for mean in means), strict=True), strict=True):
+                figures[f"  95 % interval {end}"] = list(values)
         for baseline in self.baselines():
-            yield row(f"  {baseline}", [f"{point.baseline(baseline):.4f}" for point in self.points])
+            figures[f"  {baseline}"] = [point.baseline(baseline) for point in self.points]
+        rows = [[name, *(f"{value:.4f}" for value in values)] for name, values in figures.items()]
+        sizes = ["training examples", *(f"{point.size:,.0f}" for point in self.points)]
+        yield from aligned([sizes, *rows], "<30", *[">10"] * len(self.points))
         yield from self.cautions()
 
     def baselines(self) -> list[str]:
@@ -212,8 +214,3 @@ class Curve:
         shown = [value for point in self.points for value in (*point.values, *map(point.baseline, best))]
         margin = 0.3 * (max(shown) - min(shown)) or 0.1
         return min(shown) - margin, max(shown) + margin
-
-
-def row(name: str, values: list[str]) -> str:
-    """A line of the table."""
-    return f"{name:30}" + "".join(f"{value:>10}" for value in values)
