@@ -34,6 +34,8 @@ class DataConfig:
     """Tasks of the sealed test split."""
     seed: int = 0
     """Of the generator of tasks."""
+    file: str | None = None
+    """Trajectories of your own, .jsonl or .parquet, in place of the expert's; `train` does not count them."""
     benchmark: str | None = None
     """AgentBench's file or folder: evaluated on, and refused where a training task shares a part with it."""
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from .core.errors import Problem
-
 Message = dict[str, Any]
 """A message of a conversation, as chat templates take it."""
 Tools = list[dict[str, Any]] | None
@@ -31,9 +29,16 @@ class Unreadable(Exception):
     """A message without a move; what it says is what the model is told."""
 
 
+class Lost(Exception):
+    """The environment of one episode failed, which says nothing of the others."""
+
+
 @runtime_checkable
 class Task(Protocol):
-    """One task, as far as the engine looks into it; the rest is between its maker, the expert and the environment."""
+    """One task, as far as the engine looks into it; the rest is between its maker, the expert and the environment.
+
+    It is a dataclass: by its `repr`, the engine knows whether a kept episode is of the same task.
+    """
 
     @property
     def id(self) -> str:
@@ -88,19 +93,22 @@ class Environment(Protocol):
 
 @runtime_checkable
 class Pool(Protocol):
-    """Environments by number, for many episodes at once; a Problem in place of an answer says that one was lost."""
+    """Environments by number, for many episodes at once. An answer is `Lost` where one of them failed.
+
+    A Problem, such as a server that cannot be reached, is raised: it concerns them all.
+    """
 
     def __enter__(self) -> "Pool": ...
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def reset(self, tasks: Mapping[int, Any]) -> dict[int, str | Problem]:
+    def reset(self, tasks: Mapping[int, Any]) -> dict[int, str | Lost]:
         """Begin tasks in some of the environments; what their players are told first."""
 
-    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Problem]:
+    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Lost]:
         """Make moves in some of them."""
 
-    def success(self, numbers: Iterable[int]) -> dict[int, bool]:
+    def success(self, numbers: Iterable[int]) -> dict[int, bool | Lost]:
         """Whether the tasks of some of them are done."""
 
 
@@ -125,3 +133,5 @@ class AgentTask:
     environment: Callable[[], Environment]
     pool: Callable[[int], Pool]
     """So many environments."""
+    backend: Callable[[], str] = str
+    """What the environments run on, such as a server: what was played on another is not used again."""

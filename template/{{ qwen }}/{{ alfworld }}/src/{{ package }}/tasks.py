@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .engine.alfworld.environment import ROUNDS, Environment, Pool
+from .engine.alfworld.environment import ROUNDS, Environment, Pool, backend
 from .engine.alfworld.households import contents, furnished, written
 from .engine.alfworld.tables import (
     ABILITIES,
@@ -155,7 +155,8 @@ def listed(path: Path) -> list[Path]:
 def read(file: Path) -> Task | None:
     """One official game; none where it says that it cannot be won."""
     try:
-        game = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_text(encoding="utf-8")
+        game = json.loads(content)
         folders = file.resolve().parts[-3:-1]
         kind = folders[0].split("-")[0]
         found = STATEMENT.search(game["grammar"])
@@ -169,6 +170,7 @@ def read(file: Path) -> Task | None:
             verb=verb_of(game["grammar"]),
             problem=game["pddl_problem"],
             file=str(file),
+            sha256=fingerprint(content),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Problem(f"{file} is no game of ALFWorld: {error!r}; download it again") from None
@@ -195,5 +197,6 @@ AGENT_TASK = AgentTask(
     tools=TOOLS,
     environment=Environment,
     pool=Pool,
+    backend=backend,
 )
 """What the engine is given: it makes the trajectories from this, trains on them, and plays."""

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .engine.core.errors import Problem
+from .engine.core.files import lines_of
 from .engine.dbbench.database import Table
-from .engine.dbbench.environment import ROUNDS, Environment, Pool
+from .engine.dbbench.environment import ROUNDS, Environment, Pool, backend
 from .engine.dbbench.questions import KINDS, ask
 from .engine.dbbench.scoring import digest
 from .engine.dbbench.task import CHANGES, Task
@@ -63,7 +64,7 @@ def official(path: Path | str) -> list[Task]:
         Problem: the file cannot be read, or a line of it is no task.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = lines_of(Path(path))
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{path}: {error}: name one of AgentBench's .jsonl files") from None
     return [parsed(line, Path(path), number) for number, line in enumerate(lines, 1) if line.strip()]
@@ -125,5 +126,6 @@ AGENT_TASK = AgentTask(
     tools=TOOLS,
     environment=Environment,
     pool=Pool,
+    backend=backend,
 )
 """What the engine is given: it makes the trajectories from this, trains on them, and plays."""

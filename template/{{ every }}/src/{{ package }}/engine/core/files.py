@@ -26,6 +26,16 @@ def write_atomically(file: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def lines_of(file: Path) -> list[str]:
+    """The lines of a file of JSON Lines. A newline alone ends one: other characters that do may stand in a text.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8, with or without the mark at its beginning that Windows may write.
+    """
+    content = file.read_bytes().decode("utf-8-sig")
+    return content.removesuffix("\n").split("\n") if content else []
+
+
 def save_figure(figure: "Figure", file: Path) -> None:
     """Write a plot as PNG, atomically."""
     image = io.BytesIO()

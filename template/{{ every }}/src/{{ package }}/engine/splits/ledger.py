@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from ..core.errors import Problem
-from ..core.files import write_atomically
+from ..core.files import lines_of, write_atomically
 from .seal import opened
 
 LEDGER = Path("ledger.jsonl")
@@ -52,8 +52,7 @@ def read() -> list[dict[str, Any]]:
     Raises:
         Problem: the ledger is damaged.
     """
-    lines = LEDGER.read_text(encoding="utf-8").splitlines() if LEDGER.exists() else []
-    entries = [parsed(line) for line in lines]
+    entries = [parsed(line) for line in lines_of(LEDGER)] if LEDGER.exists() else []
     if None in entries:
         raise Problem(f"{LEDGER}, line {entries.index(None) + 1} is damaged: restore the file from git")
     return [entry for entry in entries if entry is not None]

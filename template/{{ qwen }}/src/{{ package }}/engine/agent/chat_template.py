@@ -1,8 +1,9 @@
 """Conversations in a model's own chat template, and which of their tokens are learned.
 
 A turn of the assistant begins where the prompt ends that the model is given when it plays, and ends with the token that
-ends a turn. Exactly that is supervised: the prompt of each turn is rendered, and has to be how the whole text begins.
-Prompts and turns are tokenized apart, as they are when a model writes a turn.
+ends a turn. Exactly that is supervised: the prompt of each turn is rendered, and has to be how the whole text begins. A
+turn with the `weight` 0 is not learned, as in OpenAI's files. Prompts and turns are tokenized apart, as they are when a
+model writes a turn.
 """
 
 import re
@@ -56,7 +57,7 @@ def encoded(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: 
 
 
 def split(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: Tools) -> Iterable[tuple[str, bool]]:
-    """The text of a conversation in order, in pieces that the assistant wrote and pieces that it did not."""
+    """The text of a conversation in order, in pieces that are learned and pieces that are not."""
     text = rendered(tokenizer, messages, tools)
     position = 0
     for number, message in enumerate(messages):
@@ -70,7 +71,7 @@ def split(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: To
             )
         end = text.index(END, len(prompt)) + len(END)
         yield text[position : len(prompt)], False
-        yield text[len(prompt) : end], True
+        yield text[len(prompt) : end], message.get("weight") != 0
         position = end
 
 
@@ -101,6 +102,7 @@ def validate(messages: list[Message], tools: Tools) -> None:
     Raises:
         Problem: the roles do not alternate, a message holds a control token, or a call is not one of a tool.
     """
+    _require(bool(messages), 0, "is missing")
     roles = [message.get("role") for message in messages]
     _require(roles[:1] in (["system"], ["user"]), 0, f"has the role {roles[:1]}, not system or user")
     _require(roles[-1] == "assistant", len(roles) - 1, "is the last and not the assistant's")
@@ -115,16 +117,17 @@ def validate(messages: list[Message], tools: Tools) -> None:
         for call in message.get("tool_calls") or ():
             _require(message["role"] == "assistant", number, "calls a tool and is not the assistant's")
             _validate_call(call, parameters, number)
-            called.add(call["id"])
+            called.add(call.get("id"))
         if message["role"] == "tool":
             _require(message.get("tool_call_id") in called, number, "answers a call that was not made")
         _require(not CONTROL.search(str(message)), number, "holds a control token of the model as text")
 
 
-def _validate_call(call: dict[str, Any], parameters: dict[str, Any], number: int) -> None:
-    function = call.get("function", {})
-    name, arguments = function.get("name"), function.get("arguments")
-    _require(name in parameters, number, f"calls {name}, which is no tool")
+def _validate_call(call: Any, parameters: dict[str, Any], number: int) -> None:
+    holds = isinstance(call, dict) and isinstance(call.get("id"), str) and isinstance(call.get("function"), dict)
+    _require(holds, number, "has a call without an id or a function")
+    name, arguments = call["function"].get("name"), call["function"].get("arguments")
+    _require(isinstance(name, str) and name in parameters, number, f"calls {name}, which is no tool")
     # Qwen2.5's template writes a text of JSON as a text in quotes.
     _require(isinstance(arguments, dict), number, f"calls {name} with arguments that are no dict")
     expected = parameters[name]

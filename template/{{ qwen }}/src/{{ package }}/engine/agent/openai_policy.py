@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from typing import Any
 from ..core.errors import Problem
 from ..task import Message, Tools
 from .rollout import AT_ONCE, Turn
-from .tool_calls import CLOSING, OPENING, call_of, clean, message_of, read
+from .tool_calls import CLOSING, FENCED, OPENING, call_of, clean, message_of, read
 
 KEY = "OPENAI_API_KEY"
 """The variable of the environment that holds the key, where the server wants one."""
@@ -25,8 +26,18 @@ LARGEST = 10_000_000
 """Bytes of an answer that are read."""
 
 
+LONG = re.compile(r"context.{0,10}(length|size|window)|prompt is too long|token count", re.IGNORECASE | re.DOTALL)
+"""What servers say of a conversation that is too long: vLLM, SGLang and OpenAI; llama.cpp; Anthropic; Google."""
+SILENCE = "(no answer)"
+"""Stands for a message without text and call, which some servers refuse in a conversation."""
+
+
 class TooLong(Exception):
     """The conversation has more tokens than the server's model takes."""
+
+
+class Unpassed(Exception):
+    """The model wrote what its server cannot pass on."""
 
 
 class Endpoint:
@@ -63,11 +74,12 @@ class Endpoint:
             body["tools"] = turn.tools
         try:
             answer = self.post(json.dumps(body).encode())
-        except TooLong:
-            return None
-        try:
             message = answer["choices"][0]["message"]
             return received(message.get("content"), message.get("tool_calls"), turn.tools, turn.round)
+        except TooLong:
+            return None
+        except (Unpassed, RecursionError):  # the latter is of brackets in brackets in brackets
+            return {"role": "assistant", "content": ""}
         except (KeyError, IndexError, TypeError, AttributeError):
             raise Problem(f"{self.url} does not answer as OpenAI's protocol asks: {str(answer)[:200]}") from None
 
@@ -77,6 +89,7 @@ class Endpoint:
         Raises:
             Problem: it refuses, or there is none after the last attempt.
             TooLong: the conversation is.
+            Unpassed: it fails at what the model wrote.
         """
         reason = ""
         for pause in (0.0, *self.pauses):
@@ -84,7 +97,9 @@ class Endpoint:
             try:
                 return self._posted(body)
             except urllib.error.HTTPError as error:
-                reason = f"status {error.code}: {error.read(2000).decode('utf-8', 'replace')[:200]}"
+                said = error.read(2000).decode("utf-8", "replace")
+                reason = f"status {error.code}: {said[:200]}"
+                judge(said)
                 refuse(self.url, error.code, reason)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = str(error) or type(error).__name__
@@ -96,7 +111,23 @@ class Endpoint:
             headers["Authorization"] = f"Bearer {os.environ[KEY]}"
         request = urllib.request.Request(self.url, body, headers)  # noqa: S310  the scheme was looked at
         with urllib.request.urlopen(request, timeout=self.timeout) as response:  # noqa: S310
-            return json.loads(response.read(LARGEST))
+            answer = json.loads(response.read(LARGEST))
+        if isinstance(answer, dict) and "choices" not in answer and "error" in answer:
+            judge(str(answer["error"]))  # some servers say so with the status of success
+        return answer
+
+
+def judge(said: str) -> None:
+    """Whether an error belongs to this conversation alone, whatever status it comes with: llama.cpp's is 400 or 500.
+
+    Raises:
+        TooLong: the conversation is.
+        Unpassed: llama.cpp cannot make a call of what the model wrote.
+    """
+    if LONG.search(said):
+        raise TooLong
+    if "failed to parse input" in said.lower():
+        raise Unpassed
 
 
 def refuse(url: str, code: int, reason: str) -> None:
@@ -104,22 +135,22 @@ def refuse(url: str, code: int, reason: str) -> None:
 
     Raises:
         Problem: the server does not want this request.
-        TooLong: since the conversation is.
     """
-    if code == 400 and "context" in reason.lower() and "length" in reason.lower():
-        raise TooLong
     if code < 500 and code not in {408, 429}:
         advice = f"set {KEY}" if code in {401, 403} else "check the URL and the model's name"
         raise Problem(f"{url} refuses with {reason}: {advice}")
 
 
 def sent(message: Message) -> Message:
-    """A message as the protocol has it: the arguments of a call are a text of JSON."""
+    """A message as the protocol has it: the arguments of a call are a text of JSON, and no text is empty."""
+    message = {name: value for name, value in message.items() if name != FENCED}
     calls = [
         call | {"function": call["function"] | {"arguments": json.dumps(call["function"]["arguments"])}}
         for call in message.get("tool_calls", ())
     ]
-    return message | {"tool_calls": calls} if calls else message
+    if calls:
+        return message | {"content": message["content"] or None, "tool_calls": calls}
+    return message | {"content": message["content"] or SILENCE} if message["role"] == "assistant" else message
 
 
 def received(content: Any, calls: Any, tools: Tools, number: int) -> Message:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..core.errors import Problem
-from ..core.files import write_atomically
+from ..core.files import lines_of, write_atomically
 from ..task import AgentTask, Task
 from .rollout import Episode, Policy, play
 
@@ -23,13 +23,15 @@ def play_into(
 ) -> list[Episode]:
     """The episodes of the tasks: those that lie in the folder, and the others played now and put there, one by one.
 
+    The folder is that of `folder_for`. A task that was lost is played again.
     `policy` is called where something is left to be played.
     """
     file = folder / "episodes.jsonl"
     if file.exists():
-        lines, _, _ = file.read_text(encoding="utf-8").rpartition("\n")  # a kill may leave half of the last line
-        write_atomically(file, f"{lines}\n" if lines else "")
-    known = {episode.task: episode for episode in load(file)} if file.exists() else {}
+        lines, newline, _ = file.read_bytes().rpartition(b"\n")  # a kill may leave half of the last line
+        write_atomically(file, lines + newline)
+    kept = load(file) if file.exists() else []
+    known = {episode.task: episode for episode in kept if episode.ended != "lost"}
     missing = [task for task in tasks if task.id not in known]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def load(file: Path) -> list[Episode]:
         Problem: it cannot be read, or a line of it is no episode.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = lines_of(file)
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}): name the episodes.jsonl of an evaluation") from None
     return [parsed(line, file, number) for number, line in enumerate(lines, 1)]

@@ -2,29 +2,35 @@
 
 All conversations that wait for an answer are handed to the policy together, so that a model can generate for them in
 one batch. An episode that ends makes room for the next task at once. Nothing that a policy writes can end the program:
-what cannot be read is answered by the protocol, or ends that episode.
+what cannot be read is answered by the protocol, or ends that episode, and so does an environment that fails.
 """
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..core.errors import Problem
-from ..task import AgentTask, Call, Message, Pool, Task, Tools, Unreadable
+from ..task import AgentTask, Call, Lost, Message, Pool, Task, Tools, Unreadable
+from .progress import Lines
 from .tool_calls import clean
 
-Ending = Literal["done", "rounds", "unreadable", "repeated", "too long"]
+Ending = Literal["done", "rounds", "unreadable", "repeated", "too long", "lost"]
 
 AT_ONCE = 8
 """Episodes that are played at the same time."""
 ATTEMPTS = 2
-"""How often a task is begun if its environment dies."""
+"""How often a task is begun if its environment fails."""
+LOST = 0.05
+"""The largest share of tasks that may be lost; more, and more than a few, say that it is not the tasks' fault."""
+FEW = 3
 REPEATS = 3
 """So many equal moves in a row are called a repetition."""
 
@@ -43,7 +49,8 @@ class Episode:
     """Messages of the policy."""
     ended: Ending
     """Why: the environment said so, the rounds were used up, a message was no move where the protocol forgives none,
-    the same move came again and again, or the conversation became too long for the policy."""
+    the same move came again and again, the conversation became too long for the policy, or the environment failed
+    whenever the task was begun."""
     seconds: float
 
     def dumped(self) -> dict[str, Any]:
@@ -117,21 +124,21 @@ def play(
 ) -> list[Episode]:
     """Play each task once; the episodes are in the order of the tasks.
 
-    `shown` shows a progress bar on a terminal. `finished` gets each episode when it is over.
+    `shown` shows how far it is. `finished` gets each episode when it is over.
 
     Raises:
-        Problem: an environment cannot play a task.
+        Problem: the environments cannot be used, or many of them fail.
     """
     over: dict[int, Episode] = {}
     size = max(1, min(at_once, len(tasks)))
     with agent_task.pool(size) as pool, progress(len(tasks), shown) as advance:
         match = Match(policy, pool, range(size), agent_task, protocol, tasks)
         while match.waiting or match.running:
-            match.begin()
-            for number, episode in match.round():
+            for number, episode in chain(match.begin(), match.round()):
                 over[number] = episode
                 finished(episode)
                 advance(list(over.values()))
+            match.refuse_many(len(tasks))
     return [over[number] for number in range(len(tasks))]
 
 
@@ -152,30 +159,39 @@ class Match:
         self.waiting = deque((number, task, 1) for number, task in enumerate(tasks))
         self.running: dict[int, Running] = {}
         self.free = list(places)
+        self.lost: list[str] = []
 
-    def begin(self) -> None:
-        """Begin a task in each environment that is free."""
+    def begin(self) -> Iterator[tuple[int, Episode]]:
+        """Begin a task in each environment that is free; yield those that are lost."""
         begun = {self.free.pop(): self.waiting.popleft() for _ in range(min(len(self.free), len(self.waiting)))}
         for place, first in self.pool.reset({place: task for place, (_, task, _) in begun.items()}).items():
             number, task, attempt = begun[place]
             self.running[place] = Running(number=number, task=task, attempt=attempt, messages=[])
-            if isinstance(first, Problem):
-                self.again(place, first)
+            if isinstance(first, Lost):
+                yield from self.again(place, first)
                 continue
             system = {"role": "system", "content": self.dialogue.system}
             self.running[place].messages += [system, {"role": "user", "content": clean(first)}]
 
-    def again(self, place: int, problem: Problem) -> None:
-        """Let a task wait for another attempt after its environment died.
+    def again(self, place: int, reason: Exception) -> Iterator[tuple[int, Episode]]:
+        """Let a task wait for another attempt after its environment failed; after the last, its episode is over."""
+        one = self.running.pop(place)
+        self.free.append(place)
+        if one.attempt < ATTEMPTS:
+            self.waiting.append((one.number, one.task, one.attempt + 1))
+            return
+        self.lost.append(f"task {one.task.id} is lost: {reason}")
+        print(self.lost[-1], file=sys.stderr)
+        yield one.number, one.episode(False, "lost")
+
+    def refuse_many(self, tasks: int) -> None:
+        """Stop where so many tasks are lost that the figures would say nothing of the policy.
 
         Raises:
-            Problem: it was the last attempt.
+            Problem: they are.
         """
-        lost = self.running.pop(place)
-        if lost.attempt == ATTEMPTS:
-            raise problem
-        self.free.append(place)
-        self.waiting.append((lost.number, lost.task, lost.attempt + 1))
+        if len(self.lost) > max(FEW, LOST * tasks):
+            raise Problem(f"{len(self.lost)} tasks are lost, the last of them so: {self.lost[-1]}. Correct that first")
 
     def round(self) -> Iterator[tuple[int, Episode]]:
         """Let the policy write a message in every conversation, and make its moves; yield what is over."""
@@ -188,18 +204,18 @@ class Match:
             if isinstance(read, Call):
                 calls[place] = read
             elif read is not None:
-                yield self.end(place, read)
+                yield from self.end(place, read)
         for place, reply in self.pool.act(calls).items():
-            if isinstance(reply, Problem):
-                self.again(place, reply)
+            if isinstance(reply, Lost):
+                yield from self.again(place, reply)
                 continue
             one = self.running[place]
             if not reply.done:
                 self.observe(one, reply.text)
             if reply.done or one.rounds == self.rounds:
-                yield self.end(place, "done" if reply.done else "rounds")
+                yield from self.end(place, "done" if reply.done else "rounds")
 
-    def read(self, place: int, message: Message | None) -> Call | Ending | None:
+    def read(self, place: int, message: Message | None) -> Call | Ending | Lost | None:
         """The move in a message, or why the episode ends; None where the policy was told what is wrong."""
         one = self.running[place]
         if message is None:
@@ -213,6 +229,8 @@ class Match:
                 return "unreadable"
             self.observe(one, str(error))
             return "rounds" if one.rounds == self.rounds else None
+        except Exception as error:  # the owner's protocol, on whatever a model wrote
+            return Lost(f"its message cannot be read ({type(error).__name__}: {error})")
         one.calls.append(call)
         return call
 
@@ -221,11 +239,18 @@ class Match:
         calls = one.messages[-1].get("tool_calls")
         one.messages.append(self.dialogue.observe(clean(text), calls[0]["id"] if calls else None))
 
-    def end(self, place: int, ended: Ending) -> tuple[int, Episode]:
+    def end(self, place: int, ended: Ending | Lost) -> Iterator[tuple[int, Episode]]:
         """The episode of an environment, which is free again."""
+        if isinstance(ended, Lost):
+            yield from self.again(place, ended)
+            return
+        success = self.pool.success([place])[place]
+        if isinstance(success, Lost):
+            yield from self.again(place, success)
+            return
         one = self.running.pop(place)
         self.free.append(place)
-        return one.number, one.episode(self.pool.success([place])[place], ended)
+        yield one.number, one.episode(success, ended)
 
 
 def won(episodes: Sequence[Episode]) -> float:
@@ -235,8 +260,8 @@ def won(episodes: Sequence[Episode]) -> float:
 
 @contextmanager
 def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None]]:
-    """A bar with the share of successes and the time that is left."""
-    console = Console(stderr=True)
+    """A bar with the share of successes and the time that is left; lines where there is no terminal."""
+    console, lines = Console(stderr=True), Lines()
     columns = (
         TextColumn("playing"),
         BarColumn(),
@@ -249,5 +274,7 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[list[Episode]], None
 
         def advance(finished: list[Episode]) -> None:
             bar.update(row, completed=len(finished), success=won(finished))
+            if shown and bar.disable:
+                lines.say(f"played {len(finished)} of {total} tasks, success {won(finished):.0%}")
 
         yield advance

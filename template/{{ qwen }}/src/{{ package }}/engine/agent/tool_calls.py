@@ -1,10 +1,12 @@
 """What a model wrote, as a message with at most one call of a tool. Nothing of it is ever evaluated.
 
-Qwen writes a call as JSON between `<tool_call>` and `</tool_call>`. What is not exactly that stays text, and the
-protocol tells the model what is wrong with it.
+Qwen writes a call as JSON between `<tool_call>` and `</tool_call>`. Other models write it into a fence, ```json, and
+some with a comma too many: that is read too, and marked as `fenced`, so that it can be counted. All else stays text,
+and the protocol tells the model what is wrong with it.
 """
 
 import json
+import re
 from typing import Any
 
 from ..task import Message, Tools
@@ -14,6 +16,9 @@ from .chat_template import CONTROL
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
 THOUGHT = "</think>"
 """What ends the thoughts of a model that thinks before it speaks; they are no part of the conversation."""
+FENCE, FENCED = "```json", "fenced"
+SURPLUS = re.compile(r",(?=\s*[}\]])")
+"""A comma behind which nothing comes."""
 LONGEST = 100_000
 """Characters of a call that are read."""
 DEEPEST = 16
@@ -32,8 +37,16 @@ def message_of(text: str, tools: Tools, number: int) -> Message:
     written, closed, _ = rest.partition(CLOSING)
     call = call_of(written, number) if tools and closed else None
     if call is None:
-        return {"role": "assistant", "content": spoken}
+        return (tools and OPENING not in spoken and fenced(spoken, number)) or {"role": "assistant", "content": spoken}
     return {"role": "assistant", "content": before.strip(), "tool_calls": [call]}
+
+
+def fenced(spoken: str, number: int) -> Message | None:
+    """The message whose call stands in a fence."""
+    before, _, rest = spoken.partition(FENCE)
+    written, closed, _ = rest.partition("```")
+    call = (call_of(written, number) or call_of(SURPLUS.sub("", written[:LONGEST]), number)) if closed else None
+    return call and {"role": "assistant", "content": before.strip(), "tool_calls": [call], FENCED: True}
 
 
 def call_of(written: str, number: int) -> dict[str, Any] | None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
 from ...presets import Config, agent_task
+from ..config import TINY
 from ..core.errors import Problem
 from .common import Preset
 
@@ -35,22 +36,26 @@ class Play:
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
+        from ..agent.keys import folder_for
         from ..agent.play import play_into
         from ..agent.tasks import tasks_of
-        from ..evaluation.scores import scores
+        from ..evaluation.scores import endings, fenced, scores
         from ..statistics.metrics import show
 
         if self.player == "endpoint" and not self.model:
             raise Problem("--player endpoint needs --model NAME: what the server calls its model")
         task, data, split = agent_task(), self.config.data, "benchmark" if self.benchmark else "validation"
         name = self.model or (self.config.model.base if self.player == "base" else self.player)
-        folder = self.into / f"{data.protocol}-{split}-{name.replace('/', '-')}"
-        policy, at_once = self.policy(task)
-        show(scores(play_into(folder, tasks_of(data, task, split), task, data.protocol, policy, at_once), {}))
-        print(f"\ntranscripts: {folder}")
+        tasks, (policy, at_once, settings) = tasks_of(data, task, split), self.policy(task)
+        named = self.into / f"{data.protocol}-{split}-{name.replace('/', '-')}"
+        folder = folder_for(named, tasks, task, data.protocol, settings)
+        episodes = play_into(folder, tasks, task, data.protocol, policy, at_once)
+        show(scores(episodes, {}))
+        print("\n" + "; ".join(filter(None, [f"failures: {endings(episodes)}", fenced(episodes)])))
+        print(f"transcripts: {folder}")
 
-    def policy(self, task: "AgentTask") -> "tuple[Callable[[], Policy], int]":
-        """Who plays, and how many episodes at once."""
+    def policy(self, task: "AgentTask") -> "tuple[Callable[[], Policy], int, dict[str, Any]]":
+        """Who plays, how many episodes at once, and what decides how."""
         from ..agent.openai_policy import Endpoint
         from ..agent.rollout import AT_ONCE
         from ..agent.scripted import Oracle, Random
@@ -61,15 +66,20 @@ class Play:
             "random": lambda: Random(task, protocol, seed),
             "endpoint": lambda: Endpoint(self.endpoint, self.model, tokens=tokens, seed=seed),
         }
-        return (players[self.player], AT_ONCE) if self.player in players else self.base(task)
+        if self.player == "base":
+            return self.base(task)
+        asked = {"endpoint": self.endpoint, "model": self.model, "tokens": tokens} if self.player == "endpoint" else {}
+        return players[self.player], AT_ONCE, {"player": self.player, "seed": seed} | asked
 
-    def base(self, task: "AgentTask") -> "tuple[Callable[[], Policy], int]":
-        """The base model, and how many of its episodes have room at once."""
-        from ..evaluation.policies import policy_of
+    def base(self, task: "AgentTask") -> "tuple[Callable[[], Policy], int, dict[str, Any]]":
+        """The same for the base model; so many of its episodes are played at once as have room."""
+        from ..evaluation.policies import policy_of, settings_of
         from ..finetuning.trajectories import load
         from ..memory.fit import at_once
         from ..models.loading import folder_of
 
-        folder = folder_of(self.config.model.base, load(self.config.data, task).texts)
+        name = self.config.model.base
+        folder = folder_of(name, load(self.config.data, task).texts if name in TINY else ())
         at_a_time = at_once(folder, self.config.model, self.config.train)
-        return policy_of(self.config, folder, None, "transformers"), at_a_time
+        policy = policy_of(self.config, folder, None, "transformers")
+        return policy, at_a_time, settings_of(self.config, folder)

@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
+from ..agent.keys import folder_for, parts_of
 from ..agent.play import play_into, transcript
 from ..agent.rollout import Episode, play, won
 from ..agent.scripted import Random
@@ -20,14 +21,14 @@ from ..core.errors import Problem
 from ..core.runs import load_environment
 from ..core.tracking import history
 from ..finetuning.session import ADAPTER, MODEL
-from ..finetuning.trajectories import load
+from ..finetuning.trajectories import of_run
 from ..memory.fit import at_once
 from ..models.loading import folder_of
 from ..statistics.metrics import SHARE, Result
 from ..statistics.paired import Comparison
 from ..task import AgentTask
-from .policies import Engine, policy_of
-from .scores import compared, endings, scores
+from .policies import Engine, policy_of, settings_of
+from .scores import compared, endings, fenced, scores
 
 SHOWN = 3
 """Transcripts of failures in a report."""
@@ -69,7 +70,8 @@ class Evaluation:
     def samples(self) -> str:
         """How its failures ended, and some of them to read."""
         failed = [transcript(episode) for episode in self.after if not episode.success]
-        return "\n\n".join([f"Failures of {len(self.after)} episodes: {endings(self.after)}", *failed[:SHOWN]])
+        told = [f"Failures of {len(self.after)} episodes: {endings(self.after)}", fenced(self.after)]
+        return "\n\n".join(["; ".join(filter(None, told)), *failed[:SHOWN]])
 
     @property
     def failures(self) -> Path:
@@ -95,6 +97,8 @@ class Evaluation:
         """What the splits have in common: nothing, or they would not have been made."""
         sizes = {split: getattr(self.config.data, split) for split in ("train", "validation", "test")}
         rule = "no question, row or room of a task is part of one in another split"
+        if self.config.data.file:
+            rule = "no trajectory begins with what a task of validation, test or the benchmark tells first"
         return {"rule": rule, "compared": sizes, "found": []}
 
     def hub_fields(self) -> dict[str, Any]:
@@ -110,11 +114,15 @@ class Evaluation:
         """What somebody needs to know to repeat the run, beside its data, and how far its figures reach."""
         config, data = self.config, self.config.data
         rows = "\n".join(f"| {name} | {value} |" for name, value in settings(config, results).items())
+        learned = f"{data.train} expert trajectories, generated with seed {data.seed}"
+        limits = "the trajectories are those of one expert"
+        if data.file:
+            learned, limits = f"trajectories of {Path(data.file).name}", "the trajectories are not those of its expert"
         return (
-            f"{config.model.base} after supervised fine-tuning on {data.train} expert trajectories, generated with "
-            f"seed {data.seed}, in the protocol `{data.protocol}`. The loss was taken on the assistant's turns alone."
+            f"{config.model.base} after supervised fine-tuning on {learned}, in the protocol `{data.protocol}`. "
+            "The loss was taken on the assistant's turns alone."
             f"\n\n| | |\n|---|---|\n{rows}\n\n"
-            "The tasks were generated, and the trajectories are those of one expert: success in other tasks is not "
+            f"The tasks that it plays were generated, and {limits}: success in other tasks is not "
             "shown by these figures. What the model writes has to be checked before it is executed anywhere else than "
             f"in a database or a game of its own.\n\nPreset: {config.preset}"
         )
@@ -129,13 +137,21 @@ def evaluate(
         Problem: the run has not finished, its data are not those of today, or the split may not be played.
     """
     require_trained(run)
-    environment, data = load_environment(run), load(config.data, agent_task)
+    environment = load_environment(run)
+    data = of_run(environment["data"], config.data, agent_task)
     if data.digest != environment["data"]:
         raise Problem(f"{run} was trained on other data than today's: restore them, or train again")
+    if environment.get("tasks") not in (None, parts_of(config.data, agent_task)):
+        code = environment["commit"] or "the code of then"
+        raise Problem(f"{run} was trained when tasks.py made other tasks: restore {code}, or train again")
     tasks, protocol = tasks_of(config.data, agent_task, split), config.data.protocol
     base = folder_of(config.model.base, data.texts)
     together = at_once(base, config.model, config.train)
-    folders = {who: run / "episodes" / f"{split}-{who}-{engine}" for who in ("before", "after")}
+    player = settings_of(config, base)
+    folders = {
+        who: folder_for(run / "episodes" / f"{split}-{who}-{engine}", tasks, agent_task, protocol, player)
+        for who in ("before", "after")
+    }
     before, after = (
         play_into(folders[who], tasks, agent_task, protocol, policy_of(config, base, trained, engine), together)
         for who, trained in (("before", None), ("after", run))

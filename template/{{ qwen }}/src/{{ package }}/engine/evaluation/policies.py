@@ -1,8 +1,9 @@
 """The base model, or what a run made of it, as a policy."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from peft import PeftModel
 
@@ -10,10 +11,23 @@ from ..agent.generation import VLLM, Transformers, Writing
 from ..agent.rollout import Policy
 from ..config import ModelConfig, RunConfig
 from ..finetuning.session import ADAPTER, MODEL
-from ..models.loading import load_model, load_tokenizer, precision
+from ..models.loading import identity, load_model, load_tokenizer, precision
 
 Engine = Literal["transformers", "vllm"]
 """What generates."""
+
+
+def settings_of(config: RunConfig, base: Path) -> dict[str, Any]:
+    """What decides how a model plays that was trained from this base, or the base itself."""
+    train = config.train
+    return {
+        "base": identity(base),
+        **asdict(config.model),
+        "precision": precision(train.precision),
+        "length": train.length,
+        "tokens": train.tokens,
+        "seed": config.seed,
+    }
 
 
 def policy_of(config: RunConfig, base: Path, run: Path | None, engine: Engine) -> Callable[[], Policy]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from ..agent.rollout import Episode
+from ..agent.tool_calls import FENCED
 from ..core.errors import Problem
 from ..statistics.metrics import Metric, Result, summarise
 from ..statistics.paired import Comparison, corrected, over_examples
@@ -39,6 +40,12 @@ def endings(episodes: Sequence[Episode]) -> str:
     """How the episodes that failed ended, the most frequent first."""
     counted = Counter(episode.ended for episode in episodes if not episode.success)
     return ", ".join(f"{ending} {count}" for ending, count in counted.most_common()) or "none failed"
+
+
+def fenced(episodes: Sequence[Episode]) -> str:
+    """How many calls did not stand where Qwen writes them, and were read all the same; empty where none."""
+    count = sum(FENCED in message for episode in episodes for message in episode.messages)
+    return f"{count} calls stood in ```json" if count else ""
 
 
 def compared(before: Sequence[Episode], after: Sequence[Episode]) -> dict[str, Comparison]:

@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ..agent.progress import Lines, drawn
 from ..core.errors import Diverged
 from ..core.signals import Signals
 from ..core.tracking import Tracker
@@ -127,6 +129,31 @@ class Progress(ProgressCallback):
     ) -> None:
         if self.training_bar is not None and logs and "loss" in logs:
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
+
+
+class Plain(TrainerCallback):
+    """The same as lines, where there is no terminal."""
+
+    def __init__(self) -> None:
+        self.lines, self.first, self.started = Lines(), 0, 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        self.first, self.started = state.global_step, time.monotonic()
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **others: Any
+    ) -> None:
+        taken = state.global_step - self.first
+        if "loss" in logs and taken:
+            left = (state.max_steps - state.global_step) * (time.monotonic() - self.started) / taken
+            self.lines.say(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.3f}, {left:.0f} s left")
+
+
+def progress() -> TrainerCallback:
+    """Bars or lines, whichever can be seen."""
+    return Progress() if drawn() else Plain()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ..core.errors import Problem
 from ..models.loading import folder_of, load_tokenizer
 from ..task import AgentTask
 from .label_mask import histogram, refuse, shown, summary
-from .trajectories import Data, load
+from .trajectories import Data, of_run
 
 EXAMPLES = 2
 """How many trajectories are shown before a training."""
@@ -23,15 +23,20 @@ class Prepared(NamedTuple):
 
     data: Data
     base: Path
+    """The folder of the base model."""
     tokenizer: PreTrainedTokenizerBase
     examples: dict[str, list[Example]]
     """Of each split."""
 
 
-def prepare(config: RunConfig, agent_task: AgentTask) -> Prepared:
-    """Load, tokenize and mask the data, show what is learned of them, and refuse what cannot be."""
-    data = load(config.data, agent_task)
-    base = folder_of(config.model.base, data.texts)
+def prepare(config: RunConfig, agent_task: AgentTask, digest: str = "") -> Prepared:
+    """Load, tokenize and mask the data, show what is learned of them, and refuse what cannot be.
+
+    `digest` is that of a run's data, which may be others than today's code would make. Of the base, only the tokenizer
+    is asked for.
+    """
+    data = of_run(digest, config.data, agent_task)
+    base = folder_of(config.model.base, data.texts, weights=False)
     tokenizer = load_tokenizer(base)
     examples = {split: tokenized(tokenizer, data, split) for split in data.splits}
     for split in examples.values():

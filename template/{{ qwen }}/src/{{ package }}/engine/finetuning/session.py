@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
+from ..agent.keys import parts_of
 from ..config import RunConfig
 from ..core.errors import Problem
 from ..core.runs import create, describe_environment, exclusive, load_environment
 from ..models.loading import precision
 from ..task import AgentTask
-from .trajectories import load
+from .trajectories import load, of_run
 
 CHECKPOINTS = "checkpoints"
 """The folder of a run with the trainer's checkpoints."""
@@ -35,10 +36,12 @@ def opened(config: RunConfig, agent_task: AgentTask, run: Path | None) -> Iterat
     Raises:
         Problem: another training has the run, or it cannot be resumed here.
     """
-    data, here = load(config.data, agent_task).digest, machine(config)
+    here = machine(config)
     if run is None:
-        run = create(config, describe_environment(here, data))
+        data = load(config.data, agent_task).digest
+        run = create(config, describe_environment(here | {"tasks": parts_of(config.data, agent_task)}, data))
     else:
+        data = of_run(load_environment(run)["data"], config.data, agent_task).digest
         restore_environment(run, here, data)
     with exclusive(run):
         print(f"{run}: {here['hardware']} in {here['precision']}", file=sys.stderr)

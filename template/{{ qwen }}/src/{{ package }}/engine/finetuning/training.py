@@ -20,14 +20,15 @@ from ..agent.rollout import play, won
 from ..config import RunConfig
 from ..core.errors import Interrupted
 from ..core.files import write_atomically
+from ..core.runs import load_environment
 from ..core.signals import Signals
 from ..core.tracking import Tracker, read
 from ..memory.fit import at_once
 from ..models import merging
-from ..models.loading import recompute, train_in_fp32
+from ..models.loading import folder_of, recompute, train_in_fp32
 from ..task import AgentTask
 from . import checkpoints
-from .callbacks import Finite, Play, Progress, Record, Stop
+from .callbacks import Finite, Play, Record, Stop, progress
 from .label_mask import unigram_baseline
 from .preparation import Prepared, prepare
 from .session import ADAPTER, CHECKPOINTS, MODEL, OUTCOME, RECORD
@@ -45,7 +46,10 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
         Interrupted: a signal asked to stop; everything is saved.
         Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
-    prepared = prepare(config, agent_task)
+    # A folder that session.opened did not make has no environment; its data are today's.
+    digest = load_environment(run)["data"] if (run / "environment.json").exists() else ""
+    prepared = prepare(config, agent_task, digest)
+    prepared = prepared._replace(base=folder_of(config.model.base, prepared.data.texts))
     checkpoint = checkpoints.latest(run / CHECKPOINTS)
     if checkpoint is None or not checkpoints.finished(checkpoint):
         player = player_of(config, agent_task, prepared.base)
@@ -78,13 +82,13 @@ def fit(
 
 
 def built(config: RunConfig, run: Path, prepared: Prepared, first: bool, build: Build) -> Trainer:
-    """The owner's trainer, whose trained weights are in fp32, with bars in place of printed lines."""
+    """The owner's trainer, whose trained weights are in fp32, with bars or lines in place of its own printed logs."""
     disable_progress_bar()
     disable_other_bars()
     trainer = build(config, run, prepared, first)
     train_in_fp32(trainer.model)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Progress())
+    trainer.add_callback(progress())
     return trainer
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from huggingface_hub import constants
 from transformers import AutoConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 
 from ..core.errors import Problem
@@ -55,11 +56,18 @@ def architecture(base: str | Path) -> PretrainedConfig:
     try:
         found: PretrainedConfig = AutoConfig.from_pretrained(base)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise Problem(f"no model {base} ({reason}): check its name and the network, or name a folder") from None
+        raise missing(str(base), (str(error) or type(error).__name__).splitlines()[0]) from None
     if found.model_type not in FAMILIES:
         raise Problem(f"{base} is of the family {found.model_type}: choose a dense Qwen2.5 or Qwen3 model")
     return found
+
+
+def missing(base: str, reason: str) -> Problem:
+    """What to do about a model that cannot be had."""
+    advice = "check its name and the network"
+    if constants.HF_HUB_OFFLINE:
+        advice = "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it"
+    return Problem(f"cannot get the model {base} ({reason}): {advice}, or let --model.base name a folder that holds it")
 
 
 def cache_bytes(config: PretrainedConfig, bytes_per_number: int) -> int:

@@ -16,12 +16,15 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from ..agent.chat_template import END
+from ..agent.progress import drawn
 from ..config import TINY, ModelConfig
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from . import tiny
+from .architectures import missing
 
 Precision = Literal["bf16", "fp16", "fp32"]
 
@@ -30,7 +33,7 @@ PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 """All linear layers of a block; the embeddings and the head stay as they are."""
 CACHE = Path(".cache")
 """Where tiny models are made."""
-FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
+FILES, WEIGHTS = ("*.json", "*.txt", "*.jinja"), "*.safetensors"
 """What is downloaded of a model: never code, and no pickles."""
 CHECKPOINTING = (
     "activation_checkpointing"
@@ -40,24 +43,37 @@ CHECKPOINTING = (
 """What transformers calls the recomputation of activations: the latter before 5.20, which vLLM 0.33 asks for."""
 
 
-def folder_of(base: str, texts: Sequence[str], home: Path = CACHE) -> Path:
+def folder_of(base: str, texts: Sequence[str], home: Path = CACHE, weights: bool = True) -> Path:
     """Where a base model lies: downloaded if need be; a tiny one is made, with a tokenizer that learned from `texts`.
+
+    Without `weights`, only its configuration and its tokenizer are asked for.
 
     Raises:
         Problem: it cannot be had.
     """
+    if not drawn():
+        disable_progress_bar()  # transformers' bars, of weights that are read and written
     if base in TINY:
         home.mkdir(parents=True, exist_ok=True)
         return tiny.make(home / f"{base}-{fingerprint(json.dumps(texts))[:8]}", base, texts)
     if (Path(base) / "config.json").exists():
         return Path(base)
     try:
-        return Path(snapshot_download(base, allow_patterns=list(FILES)))
+        folder = Path(snapshot_download(base, allow_patterns=[*FILES, *([WEIGHTS] if weights else [])]))
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise Problem(
-            f"cannot get the model {base} ({type(error).__name__}): check its name and the network, or let "
-            "--model.base name a folder that holds it"
-        ) from None
+        raise missing(base, type(error).__name__) from None
+    # Offline, what lies there is handed out, though it be the tokenizer alone.
+    if not (folder / "config.json").exists() or (weights and not any(folder.glob(WEIGHTS))):
+        raise missing(base, "only a part of it is there")
+    return folder
+
+
+def identity(folder: Path) -> list[str]:
+    """By which a model is known: its commit where it came from the Hub, else its files' sizes and times."""
+    if folder.parent.name == "snapshots":
+        return [folder.name]
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    return [folder.name, *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)]
 
 
 def precision(wanted: str) -> Precision:

@@ -6,12 +6,13 @@
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib import metadata
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ..core.errors import Problem
-from ..task import Call, Reply
+from ..task import Call, Lost, Reply
 from .bleu import nearest
 from .game import NOTHING, Engine
 from .task import Task, game_of
@@ -80,11 +81,15 @@ def shortened(text: str) -> str:
     return text.partition(". ")[2] if text.startswith("You arrive at loc ") else text
 
 
+def backend() -> str:
+    """The packages that hold the rules, the grammar and the engine."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in ("alfworld", "textworld"))
+
+
 class Pool:
     """Environments by number, each in a process of its own. All that are asked at once answer in parallel.
 
-    Where a process dies or hangs, the answer is a Problem that names the task, and the next reset has a new process.
-    Such an episode is neither won nor lost.
+    Where a process fails, dies or hangs, the answer is `Lost`, and the next reset has a new process.
     """
 
     def __init__(self, size: int, episodes: int = EPISODES, patience: float = PATIENCE) -> None:
@@ -98,27 +103,27 @@ class Pool:
         for worker in self.workers:
             worker.stop()
 
-    def reset(self, tasks: Mapping[int, Task]) -> dict[int, str | Problem]:
+    def reset(self, tasks: Mapping[int, Task]) -> dict[int, str | Lost]:
         """Begin tasks in some of the environments, and hand out what their players are told first."""
         for number, task in tasks.items():
             self.workers[number].begin(task, self.episodes)
         return {number: self._answer(number) for number in tasks}
 
-    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Problem]:
+    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Lost]:
         """Act in some of the environments."""
         for number, call in calls.items():
             self.workers[number].ask("act", call)
         return {number: self._answer(number) for number in calls}
 
-    def success(self, numbers: Iterable[int]) -> dict[int, bool]:
+    def success(self, numbers: Iterable[int]) -> dict[int, bool | Lost]:
         """Whether some of the environments' goals are reached."""
         return {number: self.workers[number].success for number in numbers}
 
     def _answer(self, number: int) -> Any:
         try:
             return self.workers[number].answer(self.patience)
-        except Problem as problem:
-            return problem
+        except Lost as lost:
+            return lost
 
 
 class Worker:
@@ -152,7 +157,8 @@ class Worker:
         """The answer to the last question.
 
         Raises:
-            Problem: the game cannot be read, or the process died or takes too long.
+            Problem: the game cannot be read.
+            Lost: the environment failed, or its process died or takes too long.
         """
         try:
             if not self.connection.poll(patience):
@@ -162,11 +168,13 @@ class Worker:
             raise self._lost("died") from None
         if isinstance(value, Problem):
             raise value
+        if isinstance(value, Lost):
+            raise self._lost(f"failed ({value})")
         return value
 
-    def _lost(self, how: str) -> Problem:
+    def _lost(self, how: str) -> Lost:
         self.stop()
-        return Problem(f"the process of task {self.task} {how}: leave the task out if that happens again")
+        return Lost(f"its process {how}")
 
     def stop(self) -> None:
         """End the process."""
@@ -186,7 +194,9 @@ def serve(connection: Connection) -> None:
         while True:
             what, argument = connection.recv()
             try:
-                value = questions[what](argument)
+                answer = questions[what](argument), environment.success()
             except Problem as problem:
-                value = problem
-            connection.send((value, environment.success()))
+                answer = problem, False
+            except Exception as error:  # whatever the engine comes to, with what a model wrote
+                answer = Lost(f"{type(error).__name__}: {error}"), False
+            connection.send(answer)

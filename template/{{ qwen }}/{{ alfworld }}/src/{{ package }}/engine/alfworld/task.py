@@ -28,6 +28,8 @@ class Task:
     """The household and the goal, in PDDL."""
     file: str = ""
     """The official game file whose rules and grammar hold; those of the package where there is none."""
+    sha256: str = ""
+    """Of that file."""
 
 
 def game_of(task: Task) -> tuple[str, str, str]:

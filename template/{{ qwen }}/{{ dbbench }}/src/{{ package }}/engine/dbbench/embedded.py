@@ -111,9 +111,12 @@ class Embedded:
         """What the table holds now.
 
         Raises:
-            Failed: the table or one of its columns is gone.
+            Failed: the table or one of its columns is gone, or it holds what cannot be read.
         """
-        return self._execute(content(table)).fetchall()
+        try:
+            return self._execute(content(table)).fetchall()
+        except sqlite3.Error as error:  # such as a text that is no UTF-8, which a statement can make
+            raise self._failed(error) from None
 
     def late(self) -> bool:
         """Whether a statement has had its time."""

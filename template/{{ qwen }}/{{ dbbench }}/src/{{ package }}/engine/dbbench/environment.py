@@ -1,14 +1,17 @@
 """One DB Bench episode after another: what a model sees, and whether it succeeded."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from ..core.errors import Problem
-from ..task import Call, Reply
+from ..task import Call, Lost, Reply
 from .database import ROWS, VARIABLE, Database, Failed, answered
 from .embedded import Embedded
 from .scoring import agree, digest
 from .task import Task
+
+T = TypeVar("T")
 
 ROUNDS = {"functions": 15, "text": 15}
 """Turns after which an episode has failed, in each protocol."""
@@ -64,6 +67,17 @@ def opened(url: str) -> Database:
     return Server(url)
 
 
+def backend() -> str:
+    """Which database is played on."""
+    url = os.environ.get(VARIABLE, "")
+    if not url:
+        return "SQLite"
+    from .mariadb import account
+
+    parts = account(url)
+    return f"{parts.get_backend_name()} {parts.host}:{parts.port}/{parts.database}"
+
+
 class Pool:
     """Environments by number, in this process: a statement takes less time than to send it to another."""
 
@@ -77,14 +91,28 @@ class Pool:
         for environment in self.environments:
             environment.database.close()
 
-    def reset(self, tasks: Mapping[int, Task]) -> dict[int, str | Problem]:
+    def reset(self, tasks: Mapping[int, Task]) -> dict[int, str | Lost]:
         """Begin tasks in some of the environments, and hand out what their players are told first."""
-        return {number: self.environments[number].reset(task) for number, task in tasks.items()}
+        return {number: kept_apart(self.environments[number].reset, task) for number, task in tasks.items()}
 
-    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Problem]:
+    def act(self, calls: Mapping[int, Call]) -> dict[int, Reply | Lost]:
         """Act in some of the environments."""
-        return {number: self.environments[number].act(call) for number, call in calls.items()}
+        return {number: kept_apart(self.environments[number].act, call) for number, call in calls.items()}
 
-    def success(self, numbers: Iterable[int]) -> dict[int, bool]:
+    def success(self, numbers: Iterable[int]) -> dict[int, bool | Lost]:
         """Whether some of the environments' tasks are done as the benchmark counts."""
-        return {number: self.environments[number].success() for number in numbers}
+        return {number: kept_apart(self.environments[number].success) for number in numbers}
+
+
+def kept_apart(function: Callable[..., T], *arguments: object) -> T | Lost:
+    """What a function of one environment gives; where it fails, that environment alone is lost.
+
+    Raises:
+        Problem: the database cannot be used, by any of them.
+    """
+    try:
+        return function(*arguments)
+    except Problem:
+        raise
+    except Exception as error:  # whatever a model's statement can bring a database to
+        return Lost(f"{type(error).__name__}: {error}")
