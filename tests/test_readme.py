@@ -26,10 +26,8 @@ def test_the_first_block_renders_from_an_absolute_path_and_trains() -> None:
     assert not any(flag in "".join(BLOCKS) for flag in TRUSTING_FLAGS)
 
 
-def test_ci_makes_and_starts_nox_as_the_second_block_does() -> None:
-    making, installing, starting = BLOCKS[1].strip().split(" && ")
-    assert {making, installing} <= set(CI.splitlines())
-    assert CI.splitlines()[-1].startswith(f"{starting} ")
+def test_ci_runs_exactly_the_second_block() -> None:
+    assert CI.splitlines()[-1] == BLOCKS[1].strip()
     assert subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=False).returncode == 0
 
 
