@@ -66,7 +66,7 @@ def named(side: str) -> list[Path]:
         return [find(word.strip()) for word in side.split(",")]
     try:
         return [find(run) for run in json.loads(Path(side).read_text(encoding="utf-8"))["runs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Problem(f"{side} is not the summary of train --seeds ({error}): name one, or run folders") from error
 
 
