@@ -24,6 +24,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not set(self.classes) <= set(range(10)):
             raise Problem(f"--data.classes {' '.join(map(str, self.classes))} must be digits from 0 to 9")
+        if len(set(self.classes)) == 1:
+            raise Problem(f"--data.classes {self.classes[0]} must be at least two digits: one needs no telling apart")
         if not 0 <= self.shift <= 4:
             raise Problem(f"--data.shift {self.shift} must be 0 to 4 pixels")
         if not 0 <= self.rotation <= 180:
