@@ -36,7 +36,7 @@ class Spread(Result):
 
     @property
     def remark(self) -> str:
-        assert self.ci95
+        assert self.ci95 is not None
         return f"sd {self.sd:.4f}, 95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f} over {self.n} seeds"
 
 

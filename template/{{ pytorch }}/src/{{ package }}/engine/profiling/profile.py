@@ -34,7 +34,7 @@ def run(config: Config, device: Device) -> Iterator[str]:
     verdict = judge(figures)
     found = asdict(figures) | {"verdict": asdict(verdict)}
     write_atomically(folder / "profile.json", json.dumps(found, indent=2) + "\n")
-    yield from page(figures, (folder / "operators.txt").read_text(), verdict)
+    yield from page(figures, (folder / "operators.txt").read_text(encoding="utf-8"), verdict)
     yield f"\n{folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}"
 
 

@@ -40,11 +40,12 @@ def cached_baselines(text: Text, split: str) -> dict[str, float]:
     """The baselines of a prepared text on a split, computed once."""
 
     def make(folder: Path) -> None:
-        (folder / "bits.json").write_text(json.dumps(baselines(text.bytes("train"), text.bytes(split))))
+        values = baselines(text.bytes("train"), text.bytes(split))
+        (folder / "bits.json").write_bytes(json.dumps(values).encode())
 
     folder = kept(f"{text.folder.name}-{split}-baselines", "", make)
-    values: dict[str, float] = json.loads((folder / "bits.json").read_text())
-    return values
+    kept_values: dict[str, float] = json.loads((folder / "bits.json").read_bytes())
+    return kept_values
 
 
 def order_0(text: bytes) -> float:

@@ -43,11 +43,11 @@ def _near(documents: Sequence[Document], keys: list[str]) -> list[Pair]:
     """The pairs that are alike, which are found once."""
 
     def make(folder: Path) -> None:
-        (folder / "pairs.json").write_text(json.dumps(near([document.text for document in documents])))
+        (folder / "pairs.json").write_bytes(json.dumps(near([document.text for document in documents])).encode())
 
     name = f"near-{fingerprint(' '.join([RULE, *keys]))[:16]}"
     folder = kept(name, f"comparing {len(documents)} documents with each other", make)
-    return [Pair(*values) for values in json.loads((folder / "pairs.json").read_text())]
+    return [Pair(*values) for values in json.loads((folder / "pairs.json").read_bytes())]
 
 
 def _parts(document: Document) -> list[tuple[str, Document]]:
