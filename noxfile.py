@@ -148,9 +148,8 @@ def fitting(session: nox.Session) -> None:
 def variants(session: nox.Session, variant: str) -> None:
     """Render a variant, and run its owner's tests and a short training; with the first interpreter lint and types."""
     _warn_of_missing(session)
-    alone = "extras" in VARIANTS[variant] or VARIANTS[variant]["family"] == "qwen"
-    if alone and session.python != FOUND[0]:
-        session.skip("What extras add, and the family qwen, is tested with the first interpreter.")
+    if session.python not in (FOUND[0], _later(variant)):
+        session.skip("Each architecture is tested with the first interpreter and one of the others.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         python = _environment(session, project, variant)
@@ -242,6 +241,13 @@ def _warn_of_missing(session: nox.Session) -> None:
 
 def _package(project: Path) -> str:
     return project.name.replace("-", "_")
+
+
+def _later(variant: str) -> str | None:
+    """The interpreter that a variant is tested with beside the first; none with extras, and in the family qwen."""
+    plain = [name for name, of in VARIANTS.items() if of["family"] == "pytorch" and "extras" not in of]
+    later = FOUND[1:]
+    return later[plain.index(variant) % len(later)] if later and variant in plain else None
 
 
 def _lacking(project: Path, first: Path) -> list[str]:

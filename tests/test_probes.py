@@ -11,7 +11,7 @@ PLAIN = Probe(number=0, words=["report"], environment={}, shell=SHELLS[0], state
 
 
 def test_whatever_is_typed_ends_well(tmp_path: Path) -> None:
-    assert run(24, 0, SOURCE, tmp_path) == []
+    assert run(12, 0, SOURCE, tmp_path) == []
 
 
 @pytest.mark.parametrize(
