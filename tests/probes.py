@@ -254,7 +254,7 @@ def ended(code: int, said: str) -> str:
     if code < 0 or code > 128:
         return f"ended with {code}: {said[-300:]}"
     refused = code not in (0, USAGE)
-    if refused and [line for line in lines if line.startswith("error: ")] != lines[-1:]:
+    if refused and (not lines or [line for line in lines if line.startswith("error: ")] != lines[-1:]):
         return f"no single line of error at the end: {said[-300:]}"
     return ""
 
