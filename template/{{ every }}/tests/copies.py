@@ -21,12 +21,20 @@ build for CUDA autograd has threads after some tests, which a copy would lack.""
 def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
     """A process that does this work, which is a function of a test's module."""
     context: Any = multiprocessing.get_context("fork" if COPIED else "spawn")
-    process: BaseProcess = context.Process(target=work, args=arguments)
+    # An empty process would compute with as many threads as there are cores, and other bits.
+    target, given = (work, arguments) if COPIED else (with_threads, (torch.get_num_threads(), work, *arguments))
+    process: BaseProcess = context.Process(target=target, args=given)
     with warnings.catch_warnings():
         # Python warns of copies where there are threads: those of pytest-xdist and TensorBoard hold no lock for long.
         warnings.simplefilter("ignore", DeprecationWarning)
         process.start()
     return process
+
+
+def with_threads(threads: int, work: Callable[..., None], *arguments: object) -> None:
+    """Do the work as this process would."""
+    torch.set_num_threads(threads)
+    work(*arguments)
 
 
 def wait_for(sign: Path, process: BaseProcess) -> None:
