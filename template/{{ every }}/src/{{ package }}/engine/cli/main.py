@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # asleep. Always asleep, small operations took 2.7 times as long on an idle machine; always awake, a training was
     # slowed down seven times by two others beside it.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    print_anything()
+    prepare_output()
     try:
         parse(sys.argv[1:] if arguments is None else arguments)()
         sys.stdout.flush()
@@ -75,7 +75,7 @@ def exit_code(error: BaseException) -> int | str | None:
     return None
 
 
-def print_anything() -> None:
+def prepare_output() -> None:
     """Escape what the output's encoding lacks: a model says anything, and a pipe on Windows has an old encoding.
 
     What is written to an output that was closed from the start goes nowhere. In a terminal of very few columns, tyro

@@ -11,6 +11,7 @@ from filelock import FileLock
 from .config_io import fingerprint
 from .errors import Problem
 from .files import replace, sync_all, write_atomically
+from .json_io import read_json
 
 CACHE = Path(".cache")
 MANIFEST = "manifest.json"
@@ -20,9 +21,8 @@ MANIFEST = "manifest.json"
 def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache, filled by `make` where it is missing or damaged.
 
-    `what` is then printed, if it is anything.
-
-    Of several processes that need it at once, one makes it and the others wait.
+    Then `what` is printed, if it is anything. Of several processes that need it at once, one makes it, and the others
+    wait.
 
     Raises:
         Problem: it cannot be written.
@@ -30,39 +30,44 @@ def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
     folder = CACHE / name
     if whole(folder):
         return folder
-    temporary = CACHE / f"{name}.tmp"
     try:
         CACHE.mkdir(exist_ok=True)
         with FileLock(CACHE / f"{name}.lock"):
-            if whole(folder):
-                return folder
-            why = "again, since what was kept is damaged" if folder.exists() else "once"
-            if what:
-                print(f"{what} ({why}; kept in {folder})", file=sys.stderr)
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            make(temporary)
-            files = {file.name: [*signature(file), fingerprint(file)] for file in sorted(temporary.iterdir())}
-            write_atomically(temporary / MANIFEST, json.dumps(files, indent=1) + "\n")
-            sync_all(temporary)
-            shutil.rmtree(folder, ignore_errors=True)
-            replace(temporary, folder)
+            if not whole(folder):
+                why = "again, since what was kept is damaged" if folder.exists() else "once"
+                if what:
+                    print(f"{what} ({why}; kept in {folder})", file=sys.stderr)
+                fill(folder, make)
     except OSError as error:
         raise Problem(f"cannot write {folder}: {error.strerror or error}") from None
+    return folder
+
+
+def fill(folder: Path, make: Callable[[Path], None]) -> None:
+    """Put what `make` writes in the place of a folder, all of it or nothing."""
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir()
+        make(temporary)
+        files = {file.name: [*signature(file), fingerprint(file)] for file in sorted(temporary.iterdir())}
+        write_atomically(temporary / MANIFEST, json.dumps(files, indent=1) + "\n")
+        sync_all(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return folder
 
 
 def whole(folder: Path) -> bool:
     """Whether a kept folder holds what was written; a file of the same size and time is not read for that."""
     try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return all(
+        files = read_json(folder / MANIFEST)
+        return bool(files) and all(
             signature(folder / name) == signed or fingerprint(folder / name) == digest
             for name, (*signed, digest) in files.items()
         )
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (Problem, OSError, ValueError, TypeError):
         return False
 
 

@@ -126,7 +126,7 @@ def commit() -> str | None:
     """
     try:
         described = git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-        if not git("ls-files"):
+        if not described or not git("ls-files"):
             return None
         new = "" if described.endswith("-dirty") or not git("ls-files", "--others", "*.py") else "-dirty"
     except FileNotFoundError:

@@ -15,12 +15,11 @@ from ..core.runs import load_environment
 from ..core.tracking import history
 from ..statistics.metrics import Result, summarise
 from ..task import Config, Context, Task
-from ..training.checkpoint import weights_of
+from ..training.checkpoint import load_weights, weights_of
 from ..training.device import Device, choose_for_use, describe
 from ..training.process_group import Processes
 from ..training.seeding import derive_seed, generator
 from ..training.timing import count_parameters, latency_ms
-from ..training.trained import load_trained
 from ..training.validation import Measured, measure
 
 ALONE = Processes()
@@ -51,10 +50,12 @@ class Evaluation:
         Raises:
             Problem: the run has not finished, or its data are no longer those of today.
         """
-        weights_of(self.run)  # asked before the data are read, which may take long
+        weights = weights_of(self.run)
         if self.task.data_hash() != self.environment["data"]:
             raise Problem(f"{self.run} was trained on other data than today's: restore them, or train again")
-        return load_trained(self.run, self.config)
+        model = self.task.model().to(self.device.torch_device)
+        load_weights(model, weights)
+        return model.eval()
 
     @cached_property
     def measured(self) -> Measured:

@@ -16,6 +16,7 @@ from typing import Any
 from ..core import runs
 from ..core.errors import Problem
 from ..core.files import write_atomically
+from ..core.json_io import read_json
 from ..statistics.metrics import ANYWHERE, SHARE, Result, t_interval
 from ..task import Config
 from ..training.checkpoint import weights_of
@@ -85,7 +86,7 @@ def new(config: Config, count: int) -> Series:
 
 def seed_of(run: Path) -> int:
     """The seed that a run was started with."""
-    seed: int = json.loads((run / "config.json").read_text(encoding="utf-8"))["seed"]
+    seed: int = read_json(run / "config.json", "seed")["seed"]
     return seed
 
 
@@ -106,7 +107,7 @@ def reported(several: Sequence[Path]) -> list[dict[str, Result]]:
         weights_of(run)
         if not (run / RESULTS).is_file():
             raise Problem(f"{run} has no report: write it with report {run}")
-        metrics = json.loads((run / RESULTS).read_text(encoding="utf-8"))["metrics"]
+        metrics = read_json(run / RESULTS, "metrics", remedy=f"write it again with report {run}")["metrics"]
         found.append({name: Result.of(values) for name, values in metrics.items()})
         for name in (name for name, result in found[-1].items() if not math.isfinite(result.value)):
             print(f"{name} could not be computed in {run}: it is left out", file=sys.stderr)
