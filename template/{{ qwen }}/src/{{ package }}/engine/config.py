@@ -96,7 +96,9 @@ class TrainConfig:
     validate_every: int
     """Steps between two validations."""
     save_every: int
-    """Steps between two checkpoints."""
+    """Steps between two checkpoints, of which the last two are kept."""
+    keep_every: int = 0
+    """Keep those of every so many steps for good as well; 0 keeps none."""
     episodes: int
     """Validation tasks that are played at each validation; 0 measures the loss alone."""
     tokens: int = 512
@@ -105,7 +107,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("batch", "micro_batch", "length", "validate_every", "save_every", "tokens"):
             require(f"train.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        for name in ("steps", "episodes", "learning_rate", "weight_decay"):
+        for name in ("steps", "episodes", "keep_every", "learning_rate", "weight_decay"):
             require(f"train.{name}", getattr(self, name), 0 <= getattr(self, name) < math.inf, "0 or a number above it")
         require("train.epochs", self.epochs, 0 < self.epochs < math.inf, "a number above 0")
         require("train.warmup_ratio", self.warmup_ratio, 0 <= self.warmup_ratio < 1, "a share: at least 0 and below 1")

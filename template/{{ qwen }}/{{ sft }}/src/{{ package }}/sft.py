@@ -59,7 +59,6 @@ def arguments(config: Config, run: Path, numbers: str, first: bool) -> SFTConfig
         eval_on_start=first,
         save_strategy="steps",
         save_steps=train.save_every,
-        save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to="none",

@@ -1,17 +1,16 @@
 """The command `train`."""
 
 import gc
-import re
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
 from ...presets import Config
 from ..core.errors import Problem
-from .common import Preset
+from .common import Preset, RunOptions
 from .report import write
 
 if TYPE_CHECKING:
@@ -21,40 +20,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
+class Train(RunOptions):
     """Train a model, evaluate it and report."""
 
-    may_change: ClassVar[tuple[str, ...]] = ("train.steps",)
-    """The fields that a resumed run may have otherwise."""
     preset: Preset = "default"
     """The configuration to start from; the options below override it."""
-    resume: bool = False
-    """Resume the latest run, bit for bit, from its last checkpoint. With more --train.steps, it is trained longer."""
-    run: str | None = None
-    """With --resume: this run folder instead."""
-    from_step: Annotated[int | None, arg(name="from")] = None
-    """With --resume: go back to the checkpoint of this step, and drop those after it."""
-    init: str | None = None
-    """Start a new run from the weights of this finished one, instead of from random weights."""
     seeds: int = 1
     """Train so many times, with this seed and those after it, and report the spread. --resume resumes them all."""
-    name: str | None = None
-    """What to call a new run, such as wider-2: its folder, the tracker, the results and the model card show it."""
-    tags: tuple[str, ...] = ()
-    """Words to find it by, shown beside its name."""
     config: Annotated[Config, arg(name="")]
 
     def __post_init__(self) -> None:
-        if self.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", self.name):
-            raise Problem(f"--name {self.name}: up to 60 letters, digits, dots, hyphens and underscores")
-        if self.resume and (self.name or self.tags):
-            raise Problem("--name and --tags go with a new run: a resumed one keeps its own")
-        if self.from_step is not None and not self.resume:
-            raise Problem("--from goes with --resume: a new run starts at step 0")
+        super().__post_init__()
         if self.seeds < 1:
             raise Problem(f"--seeds {self.seeds} must be at least 1")
-        if self.resume and self.init:
-            raise Problem("--init goes with a new run: a resumed one keeps the weights that it started from")
         if self.resume and self.seeds != 1:
             raise Problem("--seeds goes with a new training: --resume resumes all seeds of the one that stopped")
 
@@ -105,7 +83,7 @@ def train(command: Train, world: "World", series: "Series | None" = None) -> Non
     config = command.config
     task = config.task()
     run = find(command.run) if command.resume else None
-    also: dict[str, Any] = {"name": command.name, "tags": list(command.tags)}
+    also: dict[str, Any] = command.labels
     also |= series.as_dict() if series else {}
     also |= start_from(find(command.init), config, task) if command.init else {}
     with opened(config, task, run, world, also=also) as parts:

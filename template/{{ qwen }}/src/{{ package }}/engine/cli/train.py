@@ -1,39 +1,40 @@
 """The command `train`."""
 
 import sys
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from tyro.conf import arg
 
 from ...presets import Config, agent_task, trainer
-from .common import Preset
+from .common import Preset, RunOptions
 from .memory import show_memory
 from .report import report
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
+class Train(RunOptions):
     """Fine-tune the model, play the validation tasks before and after, and report."""
 
-    may_change: ClassVar[tuple[str, ...]] = ()
-    """The fields that a resumed run may have otherwise."""
     preset: Preset = "default"
     """The configuration to start from; the options below override it."""
-    resume: bool = False
-    """Continue the latest run, bit for bit, from its last checkpoint."""
-    run: str | None = None
-    """With --resume: continue this run folder instead."""
     config: Annotated[Config, arg(name="")]
 
     def __call__(self) -> None:
         from ..core.runs import find
-        from ..finetuning.session import opened
+        from ..finetuning.checkpoints import go_back
+        from ..finetuning.session import CHECKPOINTS, model_of, opened, start_from
         from ..finetuning.training import train
 
-        show_memory(self.config)
-        task = agent_task()
-        with opened(self.config, task, find(self.run) if self.resume else None) as run:
-            train(self.config, task, run, trainer)
+        config, task, also = self.config, agent_task(), self.labels
+        if self.init:
+            start = find(self.init)
+            config = replace(config, model=replace(config.model, base=str(model_of(start))))
+            also |= start_from(start, config, task)
+        show_memory(config)
+        with opened(config, task, find(self.run) if self.resume else None, also) as run:
+            if self.from_step is not None:
+                go_back(run / CHECKPOINTS, self.from_step)
+            train(config, task, run, trainer)
             print("playing the validation tasks before and after the training", file=sys.stderr)
-            report(run, self.config)
+            report(run, config)

@@ -16,11 +16,11 @@ from ..agent.rollout import Episode, play, won
 from ..agent.scripted import Random
 from ..agent.tasks import tasks_of
 from ..config import RunConfig
-from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.runs import load_environment
 from ..core.tracking import history
-from ..finetuning.session import ADAPTER, MODEL
+from ..finetuning.session import ADAPTER, MODEL, model_of
+from ..finetuning.session import hash_of_weights as hash_of_weights
 from ..finetuning.trajectories import of_run
 from ..memory.fit import at_once
 from ..models.loading import folder_of
@@ -106,7 +106,7 @@ class Evaluation:
         return {
             "pipeline_tag": "text-generation",
             "library_name": "transformers",
-            "base_model": self.config.model.base,
+            "base_model": self.environment.get("init", {}).get("base", self.config.model.base),
             "tags": ["agent", "trl"],
         }
 
@@ -136,7 +136,7 @@ def evaluate(
     Raises:
         Problem: the run has not finished, its data are not those of today, or the split may not be played.
     """
-    require_trained(run)
+    model_of(run)
     environment = load_environment(run)
     data = of_run(environment["data"], config.data, agent_task)
     if data.digest != environment["data"]:
@@ -196,22 +196,6 @@ def numbers(folder: Path) -> int:
             names = list(tensors.keys())
             total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
     return total
-
-
-def require_trained(run: Path) -> None:
-    """Refuse a run that has no model yet.
-
-    Raises:
-        Problem: it has not finished.
-    """
-    if not (run / MODEL / "config.json").exists():
-        raise Problem(f"{run} has not finished training: continue with train --resume")
-
-
-def hash_of_weights(run: Path) -> str:
-    """By which the weights of a run are known in the ledger."""
-    require_trained(run)
-    return fingerprint("".join(fingerprint(file) for file in sorted((run / MODEL).glob("*.safetensors"))))
 
 
 def successes(before: dict[str, Result], after: dict[str, Result]) -> Figure:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..agent.progress import Lines, drawn
@@ -76,11 +77,26 @@ def diverged(values: str, step: int, folder: Path) -> Diverged:
     )
 
 
+class Schedule(TrainerCallback):
+    """Begins with the learning rate that the schedule has: of a run that is trained longer, it is not the one saved."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
+        schedule = others["lr_scheduler"]
+        if isinstance(schedule, LambdaLR):
+            for group, peak, share in zip(
+                schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+            ):
+                group["lr"] = peak * share(schedule.last_epoch)
+            schedule._last_lr = [group["lr"] for group in schedule.optimizer.param_groups]  # which the record shows
+
+
 class Record(TrainerCallback):
     """Writes what the trainer and the episodes measured, one record a step."""
 
-    def __init__(self, tracker: Tracker, play: Play | None) -> None:
-        self.tracker, self.play = tracker, play
+    def __init__(self, tracker: Tracker, play: Play | None, keep_every: int = 0) -> None:
+        self.tracker, self.play, self.keep_every = tracker, play, keep_every
         self.step, self.values = 0, dict[str, float]()
 
     def on_log(
@@ -110,10 +126,12 @@ class Record(TrainerCallback):
         self.values = {}
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
-        """Put the record on the disk, then mark the checkpoint that counts on it as whole."""
+        """Put the record on the disk, then mark the checkpoint that counts on it as whole, and forget older ones."""
         self.write()
         self.tracker.flush()
-        checkpoints.mark(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        folder = Path(str(args.output_dir))
+        checkpoints.mark(folder / f"checkpoint-{state.global_step}")
+        checkpoints.rotate(folder, self.keep_every)
 
 
 class Progress(ProgressCallback):

@@ -12,7 +12,10 @@ from safetensors import SafetensorError
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.files import sync_all, write_atomically
+from ..core.json_io import read_json
 
+KEPT = 2
+"""So many are kept, so that a damaged one has a predecessor."""
 MARK = "complete.json"
 """The checksums of a checkpoint's files, written after them."""
 
@@ -54,10 +57,36 @@ def step_of(checkpoint: Path | None) -> int:
     return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
 
 
-def finished(checkpoint: Path) -> bool:
-    """Whether a checkpoint is that of a training's last step."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    return bool(state["global_step"] >= state["max_steps"])
+def finished(checkpoint: Path, steps: int) -> bool:
+    """Whether a checkpoint is that of the last of so many steps; of those that its trainer planned, where it is 0."""
+    return step_of(checkpoint) >= (steps or planned(checkpoint))
+
+
+def planned(checkpoint: Path) -> int:
+    """The number of steps that the trainer of a checkpoint was to take."""
+    steps: int = read_json(checkpoint / "trainer_state.json", "max_steps")["max_steps"]
+    return steps
+
+
+def go_back(folder: Path, step: int) -> None:
+    """Remove the checkpoints after that of a step, to train on from there.
+
+    Raises:
+        Problem: there is none of that step, or it is damaged.
+    """
+    steps = [step_of(path) for path in all_in(folder) if whole(path)]
+    if step not in steps:
+        raise Problem(f"{folder} holds no whole checkpoint of step {step}: choose from {', '.join(map(str, steps))}")
+    for path in all_in(folder)[::-1]:
+        if step_of(path) > step:
+            shutil.rmtree(path)
+
+
+def rotate(folder: Path, keep_every: int) -> None:
+    """Keep the last two whole checkpoints, and those of every `keep_every` steps where it is not 0."""
+    for path in [path for path in all_in(folder) if (path / MARK).exists()][:-KEPT]:
+        if not keep_every or step_of(path) % keep_every:
+            shutil.rmtree(path)
 
 
 def discard_unmarked(folder: Path) -> list[Path]:

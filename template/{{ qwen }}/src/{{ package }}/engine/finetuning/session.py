@@ -10,10 +10,13 @@ import torch
 
 from ..agent.keys import parts_of
 from ..config import RunConfig
+from ..core.config_io import fingerprint, to_json
 from ..core.errors import Problem
-from ..core.runs import create, describe_environment, exclusive, load_environment
+from ..core.files import write_atomically
+from ..core.runs import create, describe_environment, exclusive, find, load_config, load_environment
 from ..models.loading import precision
 from ..task import AgentTask
+from . import checkpoints
 from .trajectories import load, of_run
 
 CHECKPOINTS = "checkpoints"
@@ -30,22 +33,70 @@ DECIDING = ("device", "precision", "hardware")
 
 
 @contextmanager
-def opened(config: RunConfig, agent_task: AgentTask, run: Path | None) -> Iterator[Path]:
-    """Hold a run's lock while it is trained; where `run` is None, that of a new one.
+def opened(
+    config: RunConfig, agent_task: AgentTask, run: Path | None, also: dict[str, Any] | None = None
+) -> Iterator[Path]:
+    """Hold a run's lock while it is trained; where `run` is None, that of a new one, whose environment has `also`.
 
     Raises:
         Problem: another training has the run, or it cannot be resumed here.
     """
     here = machine(config)
+    resumed = run is not None
     if run is None:
         data = load(config.data, agent_task).digest
-        run = create(config, describe_environment(here | {"tasks": parts_of(config.data, agent_task)}, data))
+        environment = describe_environment(here | {"tasks": parts_of(config.data, agent_task)}, data)
+        run = create(config, environment | (also or {}))
     else:
         data = of_run(load_environment(run)["data"], config.data, agent_task).digest
         restore_environment(run, here, data)
     with exclusive(run):
+        if resumed:
+            lengthen(run, config)
         print(f"{run}: {here['hardware']} in {here['precision']}", file=sys.stderr)
         yield run
+
+
+def model_of(run: Path) -> Path:
+    """The folder of the trained model of a run.
+
+    Raises:
+        Problem: it has not finished.
+    """
+    if not (run / MODEL / "config.json").exists():
+        raise Problem(f"{run} has not finished training: continue with train --resume --run {run}")
+    return run / MODEL
+
+
+def hash_of_weights(run: Path) -> str:
+    """By which the weights of a run are known."""
+    return fingerprint("".join(fingerprint(file) for file in sorted(model_of(run).glob("*.safetensors"))))
+
+
+def start_from(run: Path, config: RunConfig, agent_task: AgentTask) -> dict[str, Any]:
+    """What the environment of a new run of `config` says of a finished run whose model it starts from."""
+    before = load_environment(run)
+    if before["data"] != load(config.data, agent_task).digest:
+        print(f"warning: {run} was trained on other data: it may have seen what is held out now", file=sys.stderr)
+    base = before["init"]["base"] if "init" in before else load_config(run, type(config)).model.base
+    return {"init": {"run": run.as_posix(), "weights": hash_of_weights(run), "base": base}}
+
+
+def lengthen(run: Path, config: RunConfig) -> None:
+    """Give a run more steps, where the configuration has other than it was started with, and say what that changes.
+
+    Raises:
+        Problem: it has fewer than it was to take.
+    """
+    before, new = load_config(run, type(config)), config.train.steps
+    if new == before.train.steps:
+        return
+    checkpoint = checkpoints.latest(run / CHECKPOINTS)
+    old = before.train.steps if checkpoint is None else checkpoints.planned(checkpoint)
+    if new < old:
+        raise Problem(f"{run} has {old} steps: --train.steps {new} would cut it short; give it more, or leave it out")
+    write_atomically(run / "config.json", to_json(config) + "\n")
+    print(f"{run}: {old} steps become {new}; its schedule is stretched: the learning rate rises again", file=sys.stderr)
 
 
 def machine(config: RunConfig) -> dict[str, Any]:
@@ -63,9 +114,12 @@ def restore_environment(run: Path, here: dict[str, Any], data: str) -> None:
     """Compute as the run did before: with as many threads.
 
     Raises:
-        Problem: the data, the device or the precision are not the run's.
+        Problem: the data, the model it started from, the device or the precision are not the run's.
     """
     recorded = load_environment(run)
+    start = recorded.get("init")
+    if start and hash_of_weights(find(start["run"])) != start["weights"]:
+        raise Problem(f"{start['run']} no longer holds the model that {run} started from: restore it, or begin anew")
     if recorded["data"] != data:
         raise Problem(f"{run} was started on other data than today's: restore them, or start a new run")
     changed = [name for name in DECIDING if recorded[name] != here[name]]

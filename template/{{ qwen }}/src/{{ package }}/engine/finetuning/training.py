@@ -5,6 +5,7 @@ whole one, a run is resumed with the same bits.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -28,7 +29,7 @@ from ..models import merging
 from ..models.loading import folder_of, recompute, train_in_fp32
 from ..task import AgentTask
 from . import checkpoints
-from .callbacks import Finite, Play, Record, Stop, progress
+from .callbacks import Finite, Play, Record, Schedule, Stop, progress
 from .label_mask import unigram_baseline
 from .preparation import Prepared, prepare
 from .session import ADAPTER, CHECKPOINTS, MODEL, OUTCOME, RECORD
@@ -47,13 +48,16 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
         Problem: the data cannot be learned from, the base cannot be had, the loss is not finite, or the disk is full.
     """
     # A folder that session.opened did not make has no environment; its data are today's.
-    digest = load_environment(run)["data"] if (run / "environment.json").exists() else ""
-    prepared = prepare(config, agent_task, digest)
+    environment = load_environment(run) if (run / "environment.json").exists() else {"data": ""}
+    prepared = prepare(config, agent_task, environment["data"])
     prepared = prepared._replace(base=folder_of(config.model.base, prepared.data.texts))
     checkpoint = checkpoints.latest(run / CHECKPOINTS)
-    if checkpoint is None or not checkpoints.finished(checkpoint):
+    if checkpoint is None or not checkpoints.finished(checkpoint, config.train.steps):
+        for name in (MODEL, ADAPTER):  # of a run that is trained longer, or once more from an earlier step
+            shutil.rmtree(run / name, ignore_errors=True)
         player = player_of(config, agent_task, prepared.base)
-        fit(config, run, prepared, checkpoint, build, player)
+        labels = {name: environment.get(name) for name in ("name", "tags")}
+        fit(config, run, prepared, checkpoint, build, player, labels)
     facts = outcome(run, prepared)
     write_atomically(run / OUTCOME, json.dumps(facts, indent=2) + "\n")
     save(config, run, prepared)
@@ -61,20 +65,27 @@ def train(config: RunConfig, agent_task: AgentTask, run: Path, build: Build) -> 
 
 
 def fit(
-    config: RunConfig, run: Path, prepared: Prepared, checkpoint: Path | None, build: Build, player: Player | None
+    config: RunConfig,
+    run: Path,
+    prepared: Prepared,
+    checkpoint: Path | None,
+    build: Build,
+    player: Player | None,
+    labels: dict[str, Any],
 ) -> None:
-    """Take the steps after a checkpoint, up to the last, which leaves a checkpoint too."""
+    """Take the steps after a checkpoint, up to the last, which leaves a checkpoint too; trackers show the `labels`."""
     if checkpoint is None:
         # The validation before the first step is measured again: it draws random numbers.
         (run / RECORD).unlink(missing_ok=True)
     trainer = built(config, run, prepared, checkpoint is None, build)
     with (
         Signals() as signals,
-        closing(Tracker(run, asdict(config), checkpoints.step_of(checkpoint))) as tracker,
+        closing(Tracker(run, asdict(config) | labels, checkpoints.step_of(checkpoint))) as tracker,
         checkpoints.saving_into(run / CHECKPOINTS),
     ):
-        record = Record(tracker, None if player is None else playing(trainer, prepared.tokenizer, player))
-        for callback in (Finite(), record, Stop(signals)):
+        plays = None if player is None else playing(trainer, prepared.tokenizer, player)
+        record = Record(tracker, plays, config.train.keep_every)
+        for callback in (Schedule(), Finite(), record, Stop(signals)):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     if signals.received:
