@@ -9,10 +9,6 @@ from .engine.core.errors import Problem
 class ModelConfig:
     """Sizes of the model. Replace them by those of your own."""
 
-    features: int = 64
-    """Numbers in one example: an image of 8 x 8 pixels."""
-    classes: int = 10
-    """What an example can be: one of ten digits."""
     width: int
     """Features of each hidden layer."""
     layers: int
@@ -21,7 +17,7 @@ class ModelConfig:
     """Probability of dropping a hidden feature while training."""
 
     def __post_init__(self) -> None:
-        for name in ("features", "classes", "width", "layers"):
+        for name in ("width", "layers"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name} {getattr(self, name)} must be at least 1")
         if not 0 <= self.dropout < 1:

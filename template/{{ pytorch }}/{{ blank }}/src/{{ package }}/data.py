@@ -24,6 +24,8 @@ from .engine.splits.splits import SPLITS, Entry, lock
 
 FEATURES = 64
 """Pixels of an image."""
+CLASSES = 10
+"""The digits."""
 BRIGHTEST = 16
 """The largest value of a pixel: a constant, where a scaler would have to be fitted to the training data alone."""
 ALIKE = 0.985

@@ -19,11 +19,11 @@ from .config import ModelConfig
 class MLP(nn.Module):
     """Features to the logits of each class."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, features: int, classes: int) -> None:
         super().__init__()
-        sizes = [config.features, *[config.width] * config.layers]
+        sizes = [features, *[config.width] * config.layers]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.output = nn.Linear(config.width, config.classes)
+        self.output = nn.Linear(config.width, classes)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Float[Tensor, "B F"]) -> Float[Tensor, "B K"]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import ModelConfig
-from .data import Images, load
+from .data import CLASSES, FEATURES, Images, load
 from .engine.splits.leakage import Leakage
 from .engine.task import Batch, Context, Metric, Output, Task
 from .model import MLP
@@ -26,7 +26,7 @@ class Classification(Task):
         self.config = config
 
     def model(self) -> nn.Module:
-        return MLP(self.config)
+        return MLP(self.config, FEATURES, CLASSES)
 
     def data(self, split: str) -> Images:
         return load(self.division).splits[split]

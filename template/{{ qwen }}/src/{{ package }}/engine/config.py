@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from tyro.conf import arg
 
 from .core.errors import Problem
 
@@ -81,7 +83,7 @@ class TrainConfig:
     """Tokens of the longest trajectory that is taken. Nothing is cut: a longer one is an error."""
     packing: bool = False
     """Put several trajectories into one row; they do not see each other."""
-    learning_rate: float = 1e-4
+    learning_rate: Annotated[float, arg(aliases=["--train.lr"])] = 1e-4
     """Peak learning rate of AdamW."""
     warmup_ratio: float = 0.05
     """Share of the steps over which it rises from zero; it falls to zero along a cosine afterwards."""

@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 """Size, time and checksum of each file of a kept folder."""
 
 
-def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
+def kept(name: str, what: str, make: Callable[[Path], object]) -> Path:
     """The folder `name` of the cache, filled by `make` where it is missing or damaged.
 
     Then `what` is printed, if it is anything. Of several processes that need it at once, one makes it, and the others
@@ -43,7 +43,7 @@ def kept(name: str, what: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def fill(folder: Path, make: Callable[[Path], None]) -> None:
+def fill(folder: Path, make: Callable[[Path], object]) -> None:
     """Put what `make` writes in the place of a folder, all of it or nothing."""
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -82,9 +82,16 @@ def read_locks(file: Path) -> dict[str, Any]:
     """
     remedy = "restore it, or delete it to record the data anew"
     locks = read_json(file, remedy=remedy) if file.exists() else {}
-    if not all(isinstance(recorded, dict) and {"sha256", "files"} <= recorded.keys() for recorded in locks.values()):
+    if not all(isinstance(recorded, dict) and is_lock(**recorded) for recorded in locks.values()):
         raise Problem(f"{file} is damaged: {remedy}")
     return locks
+
+
+def is_lock(sha256: object = None, files: object = None, **further: object) -> bool:
+    """Whether this is what a lock says of data."""
+    fields = Entry.__dataclass_fields__.keys()
+    listed = isinstance(files, list) and all(isinstance(file, dict) and file.keys() == fields for file in files)
+    return listed and isinstance(sha256, str)
 
 
 def _changes(old: list[dict[str, object]], new: list[dict[str, object]]) -> str:

@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from ..core.config_io import differences, fingerprint, from_json, to_json
 from ..core.errors import Problem
@@ -22,7 +24,7 @@ class TrainConfig:
     """Examples in one forward pass; smaller needs less memory and, without dropout, gives the same up to rounding."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """muon takes the hidden matrices, and AdamW the rest; another optimizer is a method of task.py."""
-    learning_rate: float
+    learning_rate: Annotated[float, arg(aliases=["--train.lr"])]
     """Peak learning rate."""
     schedule: Literal["cosine", "wsd", "constant"] = "cosine"
     """What follows the warm-up: a cosine; stable, then a decay over the last fifth of the steps; or no change."""

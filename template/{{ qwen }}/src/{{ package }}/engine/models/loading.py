@@ -21,6 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 from ..agent.chat_template import END
 from ..agent.progress import drawn
 from ..config import TINY, ModelConfig
+from ..core.cache import kept
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from . import tiny
@@ -31,8 +32,6 @@ Precision = Literal["bf16", "fp16", "fp32"]
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 """All linear layers of a block; the embeddings and the head stay as they are."""
-CACHE = Path(".cache")
-"""Where tiny models are made."""
 FILES, WEIGHTS = ("*.json", "*.txt", "*.jinja"), "*.safetensors"
 """What is downloaded of a model: never code, and no pickles."""
 CHECKPOINTING = (
@@ -43,8 +42,8 @@ CHECKPOINTING = (
 """What transformers calls the recomputation of activations: the latter before 5.20, which vLLM 0.33 asks for."""
 
 
-def folder_of(base: str, texts: Sequence[str], home: Path = CACHE, weights: bool = True) -> Path:
-    """Where a base model lies: downloaded if need be; a tiny one is made, with a tokenizer that learned from `texts`.
+def folder_of(base: str, texts: Sequence[str], weights: bool = True) -> Path:
+    """Where a base model lies: downloaded if need be; a tiny one is made in `.cache/`, with a tokenizer of `texts`.
 
     Without `weights`, only its configuration and its tokenizer are asked for.
 
@@ -54,8 +53,7 @@ def folder_of(base: str, texts: Sequence[str], home: Path = CACHE, weights: bool
     if not drawn():
         disable_progress_bar()  # transformers' bars, of weights that are read and written
     if base in TINY:
-        home.mkdir(parents=True, exist_ok=True)
-        return tiny.make(home / f"{base}-{fingerprint(json.dumps(texts))[:8]}", base, texts)
+        return kept(f"{base}-{fingerprint(json.dumps(texts))[:8]}", "", lambda folder: tiny.make(folder, base, texts))
     if (Path(base) / "config.json").exists():
         return Path(base)
     try:

@@ -4,7 +4,6 @@ The architecture is that of Qwen2 or Qwen3, the chat template is the family's ow
 pair encoding over bytes, with merges that are learned from a few texts on the spot.
 """
 
-import shutil
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +11,6 @@ from pathlib import Path
 import torch
 from tokenizers import AddedToken
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
-
-from ..core.files import replace, sync_all
 
 END = "<|im_end|>"
 PADDING = "<|endoftext|>"
@@ -25,16 +22,10 @@ HIDDEN = 64
 
 
 def make(folder: Path, name: str, texts: Iterable[str], seed: int = 0, vocabulary: int = 1024) -> Path:
-    """Save a tiny model, `tiny-qwen2` or `tiny-qwen3`, and its tokenizer; a folder that is there already is kept."""
-    if folder.exists():
-        return folder
-    partial = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(partial, ignore_errors=True)
+    """Save a tiny model, `tiny-qwen2` or `tiny-qwen3`, and its tokenizer into a folder."""
     tokens = tokenizer(name, texts, vocabulary)
-    tokens.save_pretrained(partial)
-    model(name, tokens, seed).save_pretrained(partial)
-    sync_all(partial)
-    replace(partial, folder)
+    tokens.save_pretrained(folder)
+    model(name, tokens, seed).save_pretrained(folder)
     return folder
 
 
