@@ -312,7 +312,6 @@ def _run(session: nox.Session, python: Path, module: str, *arguments: str) -> No
     environment = {
         "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
         "WANDB_MODE": "offline",
-        "PYTHONDONTWRITEBYTECODE": "",  # with it, every process of every variant compiles PyTorch's modules anew
     }
     if session.python != "3.11":
         environment["COVERAGE_CORE"] = "sysmon"  # costs less than tracing, and came with Python 3.12
