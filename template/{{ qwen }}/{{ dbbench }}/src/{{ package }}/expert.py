@@ -1,7 +1,7 @@
 """How someone who knows the answer plays a task, with a thought for every move."""
 
-from .engine.dbbench.database import quoted
 from .engine.dbbench.task import Task
+from .engine.mysql.tables import quoted
 from .engine.task import Call
 
 LOOKS = (

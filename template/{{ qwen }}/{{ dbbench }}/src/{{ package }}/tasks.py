@@ -13,12 +13,12 @@ import numpy as np
 
 from .engine.core.errors import Problem
 from .engine.core.files import lines_of
-from .engine.dbbench.database import Table
 from .engine.dbbench.environment import ROUNDS, Environment, Pool, backend
 from .engine.dbbench.questions import KINDS, ask
 from .engine.dbbench.scoring import digest
 from .engine.dbbench.task import CHANGES, Task
 from .engine.dbbench.themes import sheet
+from .engine.mysql.tables import Table
 from .engine.splits.splits import SPLITS
 from .engine.task import AgentTask
 from .expert import expert

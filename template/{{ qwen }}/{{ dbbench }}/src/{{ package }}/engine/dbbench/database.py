@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
+
+from ..mysql.tables import Failed, Table, quoted
 
 VARIABLE = "DBBENCH_URL"
 """The environment variable that names MariaDB or MySQL; SQLite is used where it is empty or missing."""
@@ -22,18 +24,6 @@ WORDS = ("SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "S
 _COMMENT = r"/\*(?!M?!)(?>.*?\*/)|(?:--(?=\s)|#)[^\n]*\n"
 _HEAD = re.compile(rf"(?:\s|\(|{_COMMENT})*+([A-Za-z]+)", re.DOTALL)
 _TABLES = re.compile(r"\s*SHOW\s+TABLES\s*+(?:;\s*)?", re.IGNORECASE)
-
-
-class Table(NamedTuple):
-    """A table of text."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-class Failed(Exception):
-    """A statement that was not executed, or not to its end; the message is what the model is told."""
 
 
 @runtime_checkable
@@ -85,11 +75,6 @@ def shown(rows: Iterable[tuple[object, ...]]) -> str:
             break
     whole = f"[{', '.join(parts)}]"
     return whole if len(whole) <= SHOWN else f"{whole[:SHOWN]}[TRUNCATED]"
-
-
-def quoted(name: str) -> str:
-    """A name as both databases read it."""
-    return f"`{name.replace('`', '``')}`"
 
 
 def definition(table: Table, collation: str = "", kind: str = "TABLE") -> str:

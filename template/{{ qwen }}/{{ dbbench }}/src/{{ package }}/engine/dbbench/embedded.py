@@ -1,8 +1,8 @@
 """SQLite in memory, which answers as the MySQL of the benchmark does, and is closed to everything else.
 
-A model's statement is translated: `statements.py` writes another, and refuses what it cannot. That one can neither open
-a file nor load code: when it is compiled, an authorizer refuses whatever is not in `ALLOWED`. It ends after `SECONDS`;
-values, rows and the whole database have a size that they cannot exceed.
+A model's statement is translated: the room `mysql` writes another, and refuses what it cannot. That one can neither
+open a file nor load code: when it is compiled, an authorizer refuses whatever is not in `ALLOWED`. It ends after
+`SECONDS`; values, rows and the whole database have a size that they cannot exceed.
 """
 
 import re
@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from .aggregates import AGGREGATES
-from .arithmetic import ARITHMETIC
-from .comparison import COMPARISONS
-from .database import SECONDS, Failed, Table, content, definition, insertion, shown
-from .kinds import Refused
-from .statements import translated
-from .texts import TEXTS
-from .values import Raw, Unsuitable, Value, decoded, encoded, ordered, python, stored
+from ..mysql.aggregates import AGGREGATES
+from ..mysql.arithmetic import ARITHMETIC
+from ..mysql.comparison import COMPARISONS
+from ..mysql.kinds import Refused
+from ..mysql.statements import translated
+from ..mysql.tables import Failed, Table
+from ..mysql.texts import TEXTS
+from ..mysql.values import Raw, Unsuitable, Value, decoded, encoded, ordered, python, stored
+from .database import SECONDS, content, definition, insertion, shown
 
 ALLOWED = {
     sqlite3.SQLITE_SELECT,

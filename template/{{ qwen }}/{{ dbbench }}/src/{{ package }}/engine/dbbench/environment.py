@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ..core.errors import Problem
+from ..mysql.tables import Failed
 from ..task import Call, Lost, Reply
-from .database import ROWS, VARIABLE, Database, Failed, answered
+from .database import ROWS, VARIABLE, Database, answered
 from .embedded import Embedded
 from .scoring import agree, digest
 from .task import Task

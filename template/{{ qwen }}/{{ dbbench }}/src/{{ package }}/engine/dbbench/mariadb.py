@@ -19,7 +19,8 @@ from sqlalchemy.engine import URL, Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
 from ..core.errors import Problem
-from .database import SECONDS, VARIABLE, Failed, Table, content, definition, insertion, quoted, shown
+from ..mysql.tables import Failed, Table, quoted
+from .database import SECONDS, VARIABLE, content, definition, insertion, shown
 
 PACKET = 65_536
 """Bytes of a value or a statement on the server. A row has up to 4096 values, and with MariaDB's 16 MiB a row of two

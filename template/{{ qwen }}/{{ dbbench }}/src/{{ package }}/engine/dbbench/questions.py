@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from numpy.random import Generator
 
-from .database import Table, quoted
+from ..mysql.tables import Table, quoted
 from .task import CHANGES
 from .themes import Field, Sheet, number, pick, split, themes
 

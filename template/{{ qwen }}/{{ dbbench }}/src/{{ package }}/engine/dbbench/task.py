@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .database import Table
+from ..mysql.tables import Table
 
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 """The kinds of tasks that change a table."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from numpy.random import Generator
 
-from .database import Table, quoted
+from ..mysql.tables import Table, quoted
 
 T = TypeVar("T")
 

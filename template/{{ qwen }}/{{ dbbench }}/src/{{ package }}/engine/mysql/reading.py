@@ -6,8 +6,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from .database import Failed
 from .kinds import Refused
+from .tables import Failed
 
 # Texts, names and comments; and what sqlglot takes for more than MySQL does: 5--1 for 5, and 1e0+1 for one number.
 _PARTS = re.compile(

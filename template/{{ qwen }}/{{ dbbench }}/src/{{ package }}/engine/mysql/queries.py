@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from .calls import CALLED, ordered
-from .database import Failed, Table, quoted
 from .kinds import NULL, STAR, TEXT, UNKNOWN, Kind, Query, Refused, Selection, Sql, only, written
 from .operators import CONDITIONS, OPERATORS
+from .tables import Failed, Table, quoted
 
 LONGEST = 100_000
 """Characters that a part of a statement may get."""

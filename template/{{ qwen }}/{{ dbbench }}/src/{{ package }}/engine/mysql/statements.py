@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-from .database import Failed, Table, quoted
 from .kinds import TEXT, Refused, Sql, only, written
 from .queries import HIDDEN, Queries
 from .reading import parsed
+from .tables import Failed, Table, quoted
 
 
 def translated(statement: str, tables: Sequence[Table]) -> str:
