@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ TRAIN = ["train", "smoke", "--data.path", "text", "--train.steps", "4", "--train
 TRAIN += ["--train.save-every", "2", "--train.device", "cpu", "--train.validation-batches", "1"]
 LIMIT = 120
 """Seconds that a probe may take: the longest is `check`."""
+CURSOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What a bar writes to a terminal, or where FORCE_COLOR claims that there is one."""
 USAGE = 2
 """The exit code of a command line that cannot be read; what it prints is tyro's."""
 
@@ -248,7 +251,7 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 def ended(code: int, said: str) -> str:
     """What is wrong with how a process ended; "" where nothing is."""
-    lines = said.rstrip().splitlines()
+    lines = CURSOR.sub("", said).rstrip().splitlines()
     if "Traceback" in said:
         return f"a traceback that ends with {lines[-1]}"
     if code < 0 or code > 128:

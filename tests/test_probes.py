@@ -19,6 +19,7 @@ def test_whatever_is_typed_ends_well(tmp_path: Path) -> None:
     [
         (0, "warning: no run", True),
         (1, "step 3\nerror: there is no run", True),
+        (1, "step 3\n\x1b[?25herror: there is no run", True),
         (2, "usage", True),
         (1, "", False),
         (1, "error: one\nerror: two", False),
