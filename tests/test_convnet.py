@@ -56,7 +56,9 @@ def test_logits_and_gradients_equal_those_of_convnext(package: ModuleType) -> No
     model_py, config_py = (importlib.import_module(f"{package.__name__}.{name}") for name in ("model", "config"))
     torch.manual_seed(0)
     widths, depths = (6, 10), (2, 3)
-    ours = model_py.ConvNet(config_py.ModelConfig(widths=widths, depths=depths, kernel=7)).double()
+    facts = importlib.import_module(f"{package.__name__}.engine.images.examples").Facts
+    digits = facts(tuple("0123456789"), 1, 8, (0.0,), (1.0,))
+    ours = model_py.ConvNet(config_py.ModelConfig(widths=widths, depths=depths, kernel=7), digits).double()
     theirs = convnext(widths, depths)
     for module in ours.modules():
         if isinstance(module, nn.LayerNorm):
@@ -77,15 +79,20 @@ def test_logits_and_gradients_equal_those_of_convnext(package: ModuleType) -> No
 
 def images(digits: Any, names: Iterable[str]) -> Counter[bytes]:
     """The images of some splits."""
-    return Counter(image.tobytes() for name in names for image in digits.splits[name].x)
+    return Counter(image.tobytes() for name in names for image in digits.splits[name].pixels[digits.splits[name].rows])
+
+
+def config(package: ModuleType, split: str) -> Any:
+    """The digits, split in one of two ways."""
+    return importlib.import_module(f"{package.__name__}.config").DataConfig(split=split)
 
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: ModuleType, split: str) -> None:
     data, folds = (importlib.import_module(f"{package.__name__}.{name}") for name in MODULES)
-    outside, held_out, writers = data.load(split), Counter[bytes](), []
+    outside, held_out, writers = data.load(config(package, split)), Counter[bytes](), []
     for number in range(1, 6):
-        digits = data.load(split, division=folds.Fold(number, 5, 1))
+        digits = data.load(config(package, split), division=folds.Fold(number, 5, 1))
         assert digits.leakage.found == [] and digits.sha256 != outside.sha256
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert not images(digits, ["train"]) & images(digits, ["validation"])
@@ -106,9 +113,9 @@ def test_every_fold_holds_out_other_images_and_the_test_split_stays(package: Mod
 @pytest.mark.parametrize("split", ["stratified", "writers"])
 def test_parts_leave_validation_alone(package: ModuleType, split: str) -> None:
     data, curve = (importlib.import_module(f"{package.__name__}.{name}") for name in PARTS)
-    outside, smaller = data.load(split), Counter[bytes]()
+    outside, smaller = data.load(config(package, split)), Counter[bytes]()
     for halvings in (3, 2, 1):
-        digits = data.load(split, division=curve.Part(halvings, 0))
+        digits = data.load(config(package, split), division=curve.Part(halvings, 0))
         assert digits.leakage.found == []
         assert images(digits, ["test"]) == images(outside, ["test"])
         assert images(digits, ["validation"]) == images(outside, ["validation"])

@@ -211,6 +211,21 @@ class ExpectsLoss(Protocol):
 
 
 @runtime_checkable
+class NamesClasses(Protocol):
+    """The classes that are told apart have names."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the logits."""
+        ...
+
+
+def class_names(task: Task, count: int) -> list[str]:
+    """What `count` classes are called: by the task, or by their numbers."""
+    return list(task.class_names) if isinstance(task, NamesClasses) else [str(number) for number in range(count)]
+
+
+@runtime_checkable
 class RendersExamples(Protocol):
     """An example can be seen."""
 
@@ -250,6 +265,15 @@ class SavesAssets(Protocol):
 
     def save_assets(self, folder: Path) -> None:
         """Write it into the run."""
+        ...
+
+
+@runtime_checkable
+class LoadsAssets(Protocol):
+    """The model of a run is made by what was saved with it, and not by the data, which may be elsewhere by then."""
+
+    def load_assets(self, folder: Path) -> None:
+        """Read it from the run, before `model` is called."""
         ...
 
 

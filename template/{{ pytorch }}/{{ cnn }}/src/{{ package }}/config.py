@@ -1,33 +1,28 @@
 """The fields of the model, of its data and of the loss, with what each may be."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from .engine.core.errors import Problem
+from .engine.images.config import ImageConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(ImageConfig):
     """Which images, and what training does to them."""
 
-    split: Literal["stratified", "writers"] = "stratified"
-    """stratified: every digit equally often on each side; writers: strangers' handwriting is held out."""
-    classes: tuple[int, ...] = ()
-    """Only these digits; all where none is named."""
     balanced: bool = False
     """Draw every class equally often while training, however rare it is."""
-    shift: float = 0.7
-    """Training images are shifted by up to this many pixels each way."""
+    shift: float = 0.0875
+    """Training images are shifted by up to this share of their side each way."""
     rotation: float = 10.0
     """Training images are turned by up to this many degrees either way."""
+    flip: bool = False
+    """Training images are mirrored half of the time: right for photographs, wrong for writing."""
 
     def __post_init__(self) -> None:
-        if not set(self.classes) <= set(range(10)):
-            raise Problem(f"--data.classes {' '.join(map(str, self.classes))} must be digits from 0 to 9")
-        if len(set(self.classes)) == 1:
-            raise Problem(f"--data.classes {self.classes[0]} must be at least two digits: one needs no telling apart")
-        if not 0 <= self.shift <= 4:
-            raise Problem(f"--data.shift {self.shift} must be 0 to 4 pixels")
+        super().__post_init__()
+        if not 0 <= self.shift <= 0.5:
+            raise Problem(f"--data.shift {self.shift} must be a share of the side, from 0 to 0.5")
         if not 0 <= self.rotation <= 180:
             raise Problem(f"--data.rotation {self.rotation} must be 0 to 180 degrees")
 
@@ -36,8 +31,8 @@ class DataConfig:
 class ModelConfig:
     """Sizes of the network."""
 
-    classes: int = 10
-    """What an image can show."""
+    patch: int = 0
+    """Pixels along the side that the stem takes together; 0 takes 1, 2 or 4, and leaves 16 positions where it can."""
     widths: tuple[int, ...]
     """Channels of each stage; the image is halved between two stages."""
     depths: tuple[int, ...]
@@ -50,10 +45,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if not self.widths or len(self.widths) != len(self.depths):
             raise Problem(f"--model.widths {self.widths} and --model.depths {self.depths} must name the same stages")
-        if len(self.widths) > 4:
-            raise Problem(f"--model.widths names {len(self.widths)} stages: 8 pixels can be halved for 4 at most")
-        if min(*self.widths, *self.depths, self.classes) < 1:
-            raise Problem("--model.widths, --model.depths and --model.classes must be at least 1")
+        if min(*self.widths, *self.depths) < 1:
+            raise Problem("--model.widths and --model.depths must be at least 1")
+        if self.patch < 0:
+            raise Problem(f"--model.patch {self.patch} must be 0 or a number of pixels")
         if self.kernel < 1 or self.kernel % 2 == 0:
             raise Problem(f"--model.kernel {self.kernel} must be odd")
         if not 0 <= self.drop_path < 1:
@@ -68,7 +63,11 @@ class LossConfig:
     """Share of each label that is spread over all classes."""
     class_weights: bool = False
     """Count an example by how rare its class is among the training images."""
+    mixup: float = 0.0
+    """Training images are mixed in pairs, with shares drawn from Beta(mixup, mixup); 0 mixes none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing < 1:
             raise Problem(f"--loss.smoothing {self.smoothing} must be at least 0 and below 1")
+        if not 0 <= self.mixup <= 10:
+            raise Problem(f"--loss.mixup {self.mixup} must be 0 to 10")

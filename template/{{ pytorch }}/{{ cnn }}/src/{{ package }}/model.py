@@ -6,11 +6,11 @@
 - stochastic depth: a block is skipped for some of the images (Huang et al. 2016, arXiv:1603.09382)
 - no norm over the batch: an image's logits do not depend on its neighbours
 
-The stem keeps the resolution and the filters are small, since these images are.
+The stem takes patches of 1, 2 or 4 pixels, so that small images keep their resolution, and the filters are small.
 
 Dimensions, as they appear in annotations and as suffixes of local names:
 
-    B  batch     Y, X  rows and columns of pixels     C  channels     E  expanded channels     K  classes
+    B  batch     Y, X  rows and columns     C  channels     E  expanded channels     K  classes
 
 Pixels lie before channels inside, (B, Y, X, C): norms and pointwise layers then work on the last dimension.
 Tensors in, tensors out: no optimizer, loader, device or loop is known here.
@@ -24,9 +24,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import ModelConfig
+from .engine.core.errors import Problem
+from .engine.images.examples import Facts
 
 EXPANSION = 4
 """Channels inside a block for each of its own."""
+POSITIONS = 16
+"""Along the side, after the stem, if the image is large enough."""
+
+
+def sides(config: ModelConfig, size: int) -> tuple[int, list[int]]:
+    """The pixels of a patch, and the positions along the side at each stage, of images of `size` pixels.
+
+    Raises:
+        Problem: the image does not have as many patches, or they cannot be halved as often.
+    """
+    patch = config.patch or next((patch for patch in (4, 2) if size >= patch * POSITIONS), 1)
+    positions = [size // patch // 2**stage for stage in range(len(config.widths))]
+    if size % patch or positions[-1] < 1:
+        raise Problem(
+            f"images of {size} pixels, in patches of {patch}, cannot be halved for {len(positions)} stages: name fewer "
+            "with --model.widths and --model.depths, or change --model.patch or --data.size"
+        )
+    return patch, positions
 
 
 class Convolution(nn.Conv2d):
@@ -60,12 +80,21 @@ class Block(nn.Module):
 
 
 class ConvNet(nn.Module):
-    """Images to the logits of each class."""
+    """Images with pixels from 0 to 1 to the logits of each class."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ModelConfig, images: Facts) -> None:
         super().__init__()
         self.config = config
-        self.stem = Convolution(1, config.widths[0], 3, padding=1)
+        patch, _ = sides(config, images.size)
+        # A run keeps them in its images.json.
+        self.register_buffer("mean", torch.tensor(images.mean), persistent=False)
+        self.register_buffer("std", torch.tensor(images.std), persistent=False)
+        # Patches of one pixel see their neighbours; larger ones do not overlap (ConvNeXt, section 2.3).
+        kernel, padding = (3, 1) if patch == 1 else (patch, 0)
+        self.stem = Convolution(images.channels, config.widths[0], kernel, stride=patch, padding=padding)
         self.stem_norm = nn.LayerNorm(config.widths[0])
         blocks = sum(config.depths)
         drops = iter([config.drop_path * number / max(1, blocks - 1) for number in range(blocks)])
@@ -77,7 +106,7 @@ class ConvNet(nn.Module):
                 self.blocks.append(nn.Sequential(nn.LayerNorm(before), Convolution(before, width, 2, stride=2)))
             self.blocks.extend(Block(width, config.kernel, next(drops)) for _ in range(depth))
         self.norm = nn.LayerNorm(config.widths[-1])
-        self.output = nn.Linear(config.widths[-1], config.classes)
+        self.output = nn.Linear(config.widths[-1], len(images.classes))
         self.initialise()
 
     @torch.no_grad()
@@ -102,8 +131,9 @@ class ConvNet(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def forward(self, images: Float[Tensor, "B 1 Y X"]) -> Float[Tensor, "B K"]:
-        x_BYXC = self.stem_norm(self.stem(images.permute(0, 2, 3, 1)))
+    def forward(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B K"]:
+        x_BYXC = (images.permute(0, 2, 3, 1) - self.mean) / self.std
+        x_BYXC = self.stem_norm(self.stem(x_BYXC))
         for block in self.blocks:
             x_BYXC = block(x_BYXC)
         return self.output(self.norm(x_BYXC.mean((1, 2))))

@@ -1,6 +1,6 @@
 """What may be wrong with an image: an adversary's work, or a bad camera's.
 
-Images are (B, 1, Y, X) with pixels from 0 to 1, and stay so. An attack may change each pixel by at most `epsilon` (the
+Images are (B, C, Y, X) with pixels from 0 to 1, and stay so. An attack may change each pixel by at most `epsilon` (the
 L-infinity ball).
 """
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-Images = Float[Tensor, "B 1 Y X"]
+Images = Float[Tensor, "B C Y X"]
 Labels = Int[Tensor, " B"]
 STEPS = 20
 
@@ -51,7 +51,8 @@ def noisy(x: Images, noise: torch.Generator) -> Images:
 def blurred(x: Images, noise: torch.Generator) -> Images:
     """A binomial filter of 3 x 3 pixels."""
     weights = torch.tensor([1.0, 2.0, 1.0], device=x.device, dtype=x.dtype) / 4
-    return functional.conv2d(x, torch.outer(weights, weights)[None, None], padding=1)
+    filters = torch.outer(weights, weights).expand(x.shape[1], 1, 3, 3)
+    return functional.conv2d(x, filters, padding=1, groups=x.shape[1])
 
 
 def shifted(x: Images, noise: torch.Generator) -> Images:

@@ -31,9 +31,6 @@ class Config:
     def __post_init__(self) -> None:
         if self.data.balanced and self.loss.class_weights:
             raise Problem("--data.balanced and --loss.class-weights count rare classes twice: choose one")
-        largest = max(self.data.classes or (9,))
-        if self.model.classes <= largest:
-            raise Problem(f"--model.classes {self.model.classes} must be above the largest digit, {largest}")
 
     def task(self) -> "Classification":
         from .task import Classification

@@ -1,10 +1,12 @@
-"""The task: tell ten digits apart, measured by accuracy.
+"""The task: tell classes of images apart, measured by accuracy.
 
 `engine/task.py` says what each method is for; the trainer, `check` and `report` use nothing else.
 """
 
 import math
 from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,12 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import DataConfig, LossConfig, ModelConfig
-from .data import SIDE, Images, TrainingImages, class_weights, load
+from .data import TrainingImages, class_weights, load
 from .engine.core.batch import Batch
 from .engine.core.errors import Problem
+from .engine.images.classical import accuracies
+from .engine.images.examples import Facts, ImageData, Images, load_facts, save_facts
 from .engine.splits.leakage import Leakage
 from .engine.task import Context, Metric, Output, Task
-from .model import EXPANSION, ConvNet
+from .model import EXPANSION, ConvNet, sides
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,18 +35,31 @@ class Classification(Task):
 
     def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
         self.source, self.config, self.objective = data, config, loss
-        self.class_weights: Tensor | None = None
-        if loss.class_weights:
-            y = self.training_images.y
-            self.class_weights = torch.from_numpy(class_weights(y, config.classes)).float()
+        self.saved: Facts | None = None
 
     @property
-    def training_images(self) -> Images:
-        """As they are, without what training does to them."""
-        return load(self.source.split, self.source.classes, self.division).splits["train"]
+    def images(self) -> ImageData:
+        return load(self.source, self.division)
+
+    @property
+    def facts(self) -> Facts:
+        """Of the images; of a run that is used, those that it was trained with, and its data may be elsewhere."""
+        return self.saved or self.images.facts
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.facts.classes
+
+    def save_assets(self, folder: Path) -> None:
+        save_facts(self.facts, folder)
+
+    def load_assets(self, folder: Path) -> None:
+        self.saved = load_facts(folder)
 
     def model(self) -> nn.Module:
-        return ConvNet(self.config)
+        if len(self.facts.classes) < 2:
+            raise Problem(f"{self.source.path} has {len(self.facts.classes)} classes: give two or more a folder each")
+        return ConvNet(self.config, self.facts)
 
     def check_start(self, earlier: Any) -> None:
         before, now = earlier.data.split, self.source.split
@@ -53,28 +70,48 @@ class Classification(Task):
             )
 
     def data(self, split: str) -> Images:
-        images = load(self.source.split, self.source.classes, self.division).splits[split]
+        images = self.images.splits[split]
         return TrainingImages(images, self.source) if split == "train" else images
 
     def data_hash(self) -> str:
-        return load(self.source.split, self.source.classes, self.division).sha256
+        return self.images.sha256
 
     def leakage(self) -> Leakage:
-        return load(self.source.split, self.source.classes, self.division).leakage
+        return self.images.leakage
+
+    @cached_property
+    def class_weights(self) -> Tensor:
+        """(K,)."""
+        return torch.from_numpy(class_weights(self.images.splits["train"].y, len(self.facts.classes))).float()
 
     def counted(self, y: Tensor) -> Tensor:
         """How much each example counts, (B,)."""
-        if self.class_weights is None:
+        if not self.objective.class_weights:
             return torch.ones(len(y), device=y.device)
         return self.class_weights.to(y.device)[y]
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
-        logits = model(batch["x"])
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        smoothing = self.objective.smoothing if model.training else 0.0
-        nats = functional.cross_entropy(logits, batch["y"], reduction="none", label_smoothing=smoothing)
-        weights = self.counted(batch["y"])
+        if model.training and self.objective.mixup:
+            return self.mixed_loss(model, batch, context)
+        weights, nats = self.weighted(model(batch["x"]), batch["y"], model.training)
         return Output((weights * nats).sum(), weights.sum())
+
+    def weighted(self, logits: Tensor, y: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+        """How much each example counts, and its cross-entropy; (B,) each."""
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        smoothing = self.objective.smoothing if training else 0.0
+        return self.counted(y), functional.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
+
+    def mixed_loss(self, model: nn.Module, batch: Batch, context: Context) -> Output:
+        """mixup (Zhang et al. 2018, arXiv:1710.09412, equation 1): λ of an image and its label, 1 - λ of another's."""
+        x, y = batch["x"], batch["y"]
+        share, other = mixing(len(x), self.objective.mixup, context.noise)
+        lam, other = share.to(x), other.to(x.device)
+        mixed = lam.view(-1, 1, 1, 1) * x + (1 - lam).view(-1, 1, 1, 1) * x[other]
+        logits = model(mixed)
+        (weights, nats), (others, theirs) = (self.weighted(logits, labels, True) for labels in (y, y[other]))
+        first, second = lam * weights, (1 - lam) * others
+        return Output((first * nats + second * theirs).sum(), (first + second).sum())
 
     def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """`logits`, (n, classes), and `y`, (n,)."""
@@ -96,68 +133,63 @@ class Classification(Task):
             "cross_entropy": Metric(nats.mean().item(), nats),
             "macro_f1": Metric(macro_f1(guess, y), None, higher_is_better=True, share=True),
         }
-        for digit in y.unique().tolist():
-            recall = right[y == digit].mean().item()
-            metrics[f"recall_of_{digit}"] = Metric(recall, None, higher_is_better=True, share=True)
+        for label in y.unique().tolist():
+            recall = right[y == label].mean().item()
+            metrics[f"recall_of_{self.facts.classes[label]}"] = Metric(recall, None, higher_is_better=True, share=True)
         return metrics
 
     def baselines(self, split: str) -> dict[str, float]:
         """Accuracies of classical methods that were fitted to the same training images."""
-        from sklearn.dummy import DummyClassifier
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.svm import SVC
-
-        methods = {
-            "most frequent digit": DummyClassifier(),
-            "logistic regression": LogisticRegression(max_iter=1000),
-            "SVC with an RBF kernel": SVC(),
-        }
-        train, held_out = self.training_images, self.data(split)
-        x, new = train.x.reshape(len(train), -1), held_out.x.reshape(len(held_out), -1)
-        return {name: method.fit(x, train.y).score(new, held_out.y) for name, method in methods.items()}
+        return accuracies(self.images.splits["train"], self.data(split))
 
     def figure(self, predictions: dict[str, Tensor]) -> "Figure":
         """The confusion matrix."""
         from matplotlib.figure import Figure
 
-        classes = self.config.classes
+        names = self.facts.classes
+        classes = len(names)
         pairs = predictions["y"] * classes + predictions["logits"].argmax(1)
         counts = torch.bincount(pairs, minlength=classes**2).view(classes, classes)
-        figure = Figure(figsize=(5, 5), layout="constrained")
+        side = max(5.0, 0.3 * classes)
+        figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         axes.imshow(counts.sqrt().numpy(), cmap="Blues")
         for truth, guess in counts.nonzero().tolist():
             shade = "white" if counts[truth, guess] > counts.max() / 3 else "black"
             axes.text(guess, truth, str(counts[truth, guess].item()), ha="center", va="center", color=shade)
-        axes.set(xlabel="said", ylabel="is", title="Confusion matrix", xticks=range(classes), yticks=range(classes))
+        axes.set(xlabel="said", ylabel="is", title="Confusion matrix")
+        axes.set_xticks(range(classes), names, rotation=90 if max(map(len, names)) > 2 else 0)
+        axes.set_yticks(range(classes), names)
         return figure
 
     @torch.no_grad()
     def samples(self, model: nn.Module, context: Context) -> str:
         """The ten validation images that the model finds hardest."""
-        images = self.data("validation")
+        images, names = self.data("validation"), self.facts.classes
         device = next(model.parameters()).device
-        p = model(torch.from_numpy(images.x).to(device)).softmax(1).cpu()
+        batches = (images.batch(indices, None)["x"].to(device) for indices in images.chunks())
+        p = torch.cat([model(x).softmax(1).cpu() for x in batches])
         hardest = p[torch.arange(len(p)), torch.from_numpy(images.y)].argsort()[:10].tolist()
         lines = [
-            f"validation image {i}: a {images.y[i]}, taken for a {p[i].argmax()} (probability {p[i].max():.3f})"
+            f"validation image {i}: {names[images.y[i]]}, taken for {names[int(p[i].argmax())]} "
+            f"(probability {p[i].max():.3f})"
             for i in hardest
         ]
         return "\n".join(lines)
 
     def render_example(self, index: int) -> np.ndarray:
-        """The image, 8 x 8."""
-        image: np.ndarray = self.data("validation").x[index, 0]
-        return image
+        """The image: brightness, or colours."""
+        image = self.data("validation").batch(np.array([index]), None)["x"][0].numpy()
+        return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
 
     def expected_loss(self) -> float:
         """Of a uniform guess: ln K, with smoothed labels too."""
-        return math.log(self.config.classes)
+        return math.log(len(self.facts.classes))
 
     def flops(self) -> float:
         """Of a forward pass, per image: two for each weight, at each of the pixels P that it meets.
 
-            stem                2 x 9 C P
+            stem                2 x kernel² I C P, of I channels
             depthwise           2 x kernel² C P              in each block
             expand, project     2 x 2 x 4 C² P               in each block
             halving             2 x 4 C C' P'                between two stages
@@ -165,14 +197,22 @@ class Classification(Task):
 
         Norms and activations are left out.
         """
-        c = self.config
-        side, total = SIDE, 2 * 9 * c.widths[0] * SIDE**2
-        for stage, (width, depth) in enumerate(zip(c.widths, c.depths, strict=True)):
+        c, images = self.config, self.facts
+        patch, positions = sides(c, images.size)
+        kernel = 3 if patch == 1 else patch
+        total = 2 * kernel**2 * images.channels * c.widths[0] * positions[0] ** 2
+        for stage, (width, depth, side) in enumerate(zip(c.widths, c.depths, positions, strict=True)):
             if stage:
-                side //= 2
                 total += 2 * 4 * c.widths[stage - 1] * width * side**2
             total += 2 * depth * width * (c.kernel**2 + 2 * EXPANSION * width) * side**2
-        return float(total + 2 * c.widths[-1] * c.classes)
+        return float(total + 2 * c.widths[-1] * len(images.classes))
+
+
+def mixing(count: int, alpha: float, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    """For each of `count` images its share, from Beta(alpha, alpha), and the image it is mixed with; (count,) each."""
+    seed = int(torch.randint(2**62, (1,), generator=noise, device=noise.device))
+    draws = np.random.default_rng(seed)
+    return torch.from_numpy(draws.beta(alpha, alpha, count)), torch.from_numpy(draws.permutation(count))
 
 
 def macro_f1(guess: Tensor, y: Tensor) -> float:

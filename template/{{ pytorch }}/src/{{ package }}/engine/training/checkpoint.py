@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, load_model, save_model
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -247,5 +247,32 @@ def load_weights(model: nn.Module, file: Path) -> None:
     try:
         load_model(model, file)
     except (OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise Problem(f"{file} cannot be loaded into this model: {reason}") from error
+        raise Problem(f"{file} cannot be loaded into this model: {reason_of(error)}") from error
+
+
+def load_fitting(model: nn.Module, file: Path) -> list[str]:
+    """Read into a model those weights whose shapes fit; the names of those that keep their random values.
+
+    A run on other classes has another last layer, and is still a start.
+
+    Raises:
+        Problem: the file is missing or damaged, or fewer than half of the weights fit: it is another architecture's.
+    """
+    try:
+        saved = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise Problem(f"{file} cannot be loaded into this model: {reason_of(error)}") from error
+    own = model.state_dict()
+    fitting = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
+    model.load_state_dict(fitting, strict=False)
+    taken = {own[name].data_ptr() for name in fitting}
+    kept = [name for name, value in own.items() if value.data_ptr() not in taken]
+    if 2 * len(kept) > len(own):
+        raise Problem(f"{file} is of another model: {len(kept)} of {len(own)} weights do not fit, such as {kept[0]}")
+    return kept
+
+
+def reason_of(error: Exception) -> str:
+    """The first thing that is wrong, without what PyTorch says before it."""
+    lines = str(error).splitlines()
+    return lines[1 if len(lines) > 1 and lines[0].startswith("Error(s) in loading") else 0].strip()

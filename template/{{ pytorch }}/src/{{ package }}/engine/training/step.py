@@ -5,6 +5,7 @@ total units that the losses are sums over, clipped, and given to the optimizers.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ..core.batch import Batch
 from ..core.errors import Diverged, Problem
 from ..optim.schedules import Schedule
 from ..task import Context, Output, Task
-from .checkpoint import load_weights
+from .checkpoint import load_fitting
 from .config import TrainConfig
 from .device import Device, compiles
 from .parallel import World
@@ -161,7 +162,9 @@ def build_learner(
     seed_all(derive_seed(seed, "initialisation"))
     model = task.model()
     if init:
-        load_weights(model, init)
+        kept = load_fitting(model, init)
+        if kept and world.is_main:
+            print(f"random, since those of {init} have another shape: {', '.join(kept)}", file=sys.stderr)
     averaged = world.average(model, config.ema, place) if config.ema else None
     network = world.wrap(model, place)
     found = task.optimizer(model, config)

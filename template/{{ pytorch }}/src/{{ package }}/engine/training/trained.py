@@ -6,7 +6,7 @@ from typing import TypeVar
 from torch import nn
 
 from ..core.runs import find, load_config
-from ..task import Config
+from ..task import Config, LoadsAssets
 from .checkpoint import load_weights, weights_of
 from .device import choose_for_use
 
@@ -31,6 +31,9 @@ def load_trained(run: Path, config: Config) -> nn.Module:
     Raises:
         Problem: the run has not finished.
     """
-    model = config.task().model()
+    task = config.task()
+    if isinstance(task, LoadsAssets):
+        task.load_assets(run)
+    model = task.model()
     load_weights(model, weights_of(run))
     return model.to(choose_for_use(config.train).torch_device).eval()

@@ -1,6 +1,7 @@
 """The accuracy that is left where the validation images are attacked or corrupted."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from ..task import Config
 from ..training.seeding import be_deterministic, derive_seed, generator
 from ..training.trained import load_trained
 
+TOGETHER = 512
+"""Images that are attacked at once."""
 Perturbed = Callable[[nn.Module, Tensor, Tensor, float, Callable[[str], torch.Generator]], dict[str, Tensor]]
 """Makes each kind of changed images from images and labels, an epsilon, and a generator by name."""
 
@@ -34,13 +37,17 @@ def recognised(run: Path, config: Config, epsilon: float, perturbed: Perturbed) 
     be_deterministic()  # attacks follow gradients
     model, images = load_trained(run, config), config.task().data("validation")
     device = next(model.parameters()).device
-    x, y = (value.to(device) for value in images.batch(np.arange(len(images)), None).values())
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    for start in range(0, len(images), TOGETHER):
+        indices = np.arange(start, min(start + TOGETHER, len(images)))
+        x, y = (value.to(device) for value in images.batch(indices, None).values())
 
-    def noise(kind: str) -> torch.Generator:
-        return generator(device, derive_seed(config.seed, "robustness", kind))
+        def noise(kind: str, start: int = start) -> torch.Generator:
+            return generator(device, derive_seed(config.seed, "robustness", kind, start))
 
-    kinds = {"clean": x} | perturbed(model, x, y, epsilon, noise)
-    return {name: right(model, changed, y) for name, changed in kinds.items()}
+        for name, changed in ({"clean": x} | perturbed(model, x, y, epsilon, noise)).items():
+            found[name].append(right(model, changed, y))
+    return {name: torch.cat(parts) for name, parts in found.items()}
 
 
 def right(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

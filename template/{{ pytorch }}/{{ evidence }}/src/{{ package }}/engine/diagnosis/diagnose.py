@@ -18,7 +18,7 @@ from ..core.runs import load_environment
 from ..core.tracking import read
 from ..statistics.drift import columns, shifts
 from ..statistics.metrics import summarise
-from ..task import Config, Fault, FindsFaults, Task
+from ..task import Config, Fault, FindsFaults, Task, class_names
 from ..training.checkpoint import MODEL
 from ..training.progress import measuring
 from ..training.seeding import derive_seed
@@ -155,7 +155,9 @@ def look_at_checkpoint(run: Path, config: Config, task: Task, seen: Observations
     seen.shifts = shifts(before, after)
     if predictions.keys() >= {"logits", "y"}:
         labels = before.get("y", predicted["y"].numpy()).astype(int)
-        seen.labels = inspect(labels, predictions["logits"].double().numpy(), predictions["y"].numpy())
+        logits = predictions["logits"].double().numpy()
+        names = class_names(task, logits.shape[1])
+        seen.labels = inspect(labels, logits, predictions["y"].numpy(), names)
     measuring("gradients and the waiting for data")
     seen.layers = layers(learner, WATCHED)
     with suppress(Diverged):

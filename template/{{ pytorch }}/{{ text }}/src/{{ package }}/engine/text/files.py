@@ -1,7 +1,6 @@
 """The documents of a folder: files, lines of a .jsonl file, rows of a .parquet file (their field `text`)."""
 
 import json
-import os
 import sys
 import sysconfig
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
+from ..core.folders import place_of, reasons, unfit, walk
 
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
@@ -42,12 +42,7 @@ class Found(NamedTuple):
 
     def describe(self) -> str:
         """What is read, and what is not."""
-        kinds = [kind for kind, _ in self.left_out.most_common() if kind.startswith(".")]
-        others = sum(self.left_out[kind] for kind in kinds)
-        reasons = [f"{count} {why}" for why, count in sorted(self.left_out.items()) if why not in kinds]
-        if kinds:
-            reasons.append(f"{others} of other kinds ({', '.join(kinds[:3])}{' …' * (len(kinds) > 3)})")
-        return f"{len(self.files)} files" + (f" (left out: {', '.join(reasons)})" if reasons else "")
+        return f"{len(self.files)} files{reasons(self.left_out)}"
 
 
 def find(path: str | None) -> Found:
@@ -81,41 +76,6 @@ def find(path: str | None) -> Found:
     if path is None:
         found.left_out.clear()  # nobody put these there
     return found
-
-
-def unfit(file: Path, suffixes: tuple[str, ...], seen: set[Path]) -> str:
-    """Why a file is not taken; "" where it is."""
-    if file.suffix.lower() not in suffixes:
-        return file.suffix or "without a suffix"
-    if not file.is_file():
-        return "linked to nothing"
-    return "linked twice" if file.resolve() in seen else ""
-
-
-def walk(root: Path, skipped: set[str], left_out: Counter[str]) -> Iterator[Path]:
-    """What is not hidden in a folder of any depth; links are followed, each folder once."""
-    seen = set[Path]()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        here = Path(folder)
-        if here.resolve() in seen:
-            folders.clear()
-            left_out["linked twice"] += 1
-            continue
-        seen.add(here.resolve())
-        hidden = [name for name in (*folders, *names) if name.startswith(".")]
-        if hidden:
-            left_out["hidden"] += len(hidden)
-        folders[:] = sorted(set(folders) - {*hidden, *skipped})
-        yield from (here / name for name in sorted(set(names) - {*hidden}))
-
-
-def place_of(path: Path) -> str:
-    """A path as seen from this folder, or absolute where it lies elsewhere: one text for all ways to write it."""
-    here = Path.cwd()
-    for absolute in (Path(os.path.normpath(here / path)), Path(os.path.realpath(path))):
-        if absolute.is_relative_to(here):
-            return absolute.relative_to(here).as_posix()
-    return absolute.as_posix()
 
 
 def read(found: Found) -> Iterator[tuple[str, bytes, list[Document]]]:
