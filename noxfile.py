@@ -41,6 +41,7 @@ ORACLES = [
     "tests/test_walk.py",
     "tests/test_campaign.py",
     "tests/test_oracles.py",
+    "tests/test_autoencoder.py",
     "tests/test_convnet.py",
     "tests/test_kill.py",
     "tests/test_leakage.py",
@@ -150,7 +151,7 @@ def variants(session: nox.Session, variant: str) -> None:
     """Render a variant, and run its owner's tests and a short training; with the first interpreter lint and types."""
     _warn_of_missing(session)
     if session.python not in (FOUND[0], _later(variant)):
-        session.skip("Each architecture is tested with the first interpreter and one of the others.")
+        session.skip("Each is tested with the first interpreter, and some architectures with one of the others.")
     with tempfile.TemporaryDirectory() as folder:
         project = _render(session, variant, Path(folder), tracker=_tracker(session, variant))
         python = _environment(session, project, variant)
@@ -245,10 +246,11 @@ def _package(project: Path) -> str:
 
 
 def _later(variant: str) -> str | None:
-    """The interpreter that a variant is tested with beside the first; none with extras, and in the family qwen."""
+    """The interpreter that a variant is tested with beside the first; each of the later ones tests two architectures."""
     plain = [name for name, of in VARIANTS.items() if of["family"] == "pytorch" and "extras" not in of]
     later = FOUND[1:]
-    return later[plain.index(variant) % len(later)] if later and variant in plain else None
+    tested = plain[: 2 * len(later)]
+    return later[tested.index(variant) % len(later)] if variant in tested else None
 
 
 def _lacking(project: Path, first: Path) -> list[str]:

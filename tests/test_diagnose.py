@@ -47,7 +47,7 @@ class Project:
 def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Project]]:
     """A project of each architecture."""
     found, path = {}, list(sys.path)
-    for architecture in ("blank", "cnn", "transformer"):
+    for architecture in ("blank", "cnn", "autoencoder", "transformer"):
         folder = tmp_path_factory.mktemp("projects") / architecture
         name = f"faulty-{architecture}"
         render(template, folder, {"project_name": name, "architecture": architecture, "tracker": "none"})
@@ -272,6 +272,9 @@ RUNS = {
     "dead ReLUs": Run(LONG, dead_relus, "hidden.0.weight"),
     "rare class": Run(LONG, rare_class, "class 3 has 6"),
     "flipped labels": Run(LONG, flipped_labels),
+    "autoencoder, mean error beside summed KL": Run(
+        ["smoke", "--loss.variance", "32"], because="0 of 16 latents are active", architecture="autoencoder"
+    ),
     "brighter validation split": Run(LONG, brighter_validation),
     "torn groups": Run(LONG, torn_groups, "are nearly equal (similarity 0.99"),
     "slow data": Run(LONG, slow_data),
@@ -293,6 +296,7 @@ HEALTHY = {
     "blank smoke, 150 steps": Run(LONG),
     "cnn smoke": Run(["smoke"], architecture="cnn"),
     "cnn default, 300 steps": Run(["default", "--train.steps", "300"], architecture="cnn"),
+    "autoencoder smoke": Run(["smoke"], architecture="autoencoder"),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
     "transformer default, 60 steps": Run(
         [
