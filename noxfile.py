@@ -25,7 +25,13 @@ TRANSFORMERS = {"dbbench": "transformers>=5.20", "alfworld": "transformers<5.20"
 PLATFORMS = ("linux", "win32", "darwin")  # the engine's types hold on each, seen from any
 
 # Whose tests of the engine run: all of a family's first project, and of the others what that lacks.
-ENGINES = {"transformer": "pytorch", "blank-experiments": "pytorch", "cnn": "pytorch", "transformer-scale": "pytorch"}
+ENGINES = {
+    "transformer": "pytorch",
+    "blank-experiments": "pytorch",
+    "cnn": "pytorch",
+    "diffusion": "pytorch",
+    "transformer-scale": "pytorch",
+}
 ENGINES |= {"dbbench": "qwen", "alfworld": "qwen"}
 FIRST = {family: next(name for name, of in ENGINES.items() if of == family) for family in ("pytorch", "qwen")}
 
@@ -43,6 +49,7 @@ ORACLES = [
     "tests/test_oracles.py",
     "tests/test_autoencoder.py",
     "tests/test_convnet.py",
+    "tests/test_diffusion.py",
     "tests/test_kill.py",
     "tests/test_leakage.py",
     "tests/test_page.py",
@@ -115,6 +122,7 @@ def oracles(session: nox.Session) -> None:
         group,
         *TEST,
         "transformers>=4.50",
+        "diffusers>=0.35",
         "pyarrow",
         "scikit-learn",
         "optuna",

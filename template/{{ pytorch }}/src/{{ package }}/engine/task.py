@@ -246,6 +246,25 @@ class FindsFaults(Protocol):
         ...
 
 
+class Final(NamedTuple):
+    """What is measured of a trained model once."""
+
+    metrics: dict[str, Metric]
+    baselines: dict[str, dict[str, float]] = {}  # noqa: RUF012
+    """What simple methods reach in some of these metrics."""
+    figure: "Figure | None" = None
+    """A plot, beside that of the predictions."""
+
+
+@runtime_checkable
+class MeasuresAtEnd(Protocol):
+    """Some figures of merit take too long for each validation, such as those of samples."""
+
+    def final(self, model: nn.Module, split: str, context: Context) -> Final:
+        """What is measured by `evaluate`, and at the end of a training, on the first process alone."""
+        ...
+
+
 @runtime_checkable
 class CutsGradient(Protocol):
     """Training cuts the gradient short on purpose."""

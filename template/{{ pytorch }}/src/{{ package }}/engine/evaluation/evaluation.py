@@ -14,7 +14,7 @@ from ..core.errors import Problem
 from ..core.runs import load_environment
 from ..core.tracking import history
 from ..statistics.metrics import Result, summarise
-from ..task import Config, Context, Task
+from ..task import Config, Context, Final, MeasuresAtEnd, Task
 from ..training.checkpoint import load_weights, weights_of
 from ..training.device import Device, choose_for_use, describe
 from ..training.process_group import Processes
@@ -67,9 +67,21 @@ class Evaluation:
         return measure(self.task, self.model, self.split, size, world=self.world, seed=seed, bf16=bf16, bar=True)
 
     @cached_property
+    @torch.no_grad()
+    def final(self) -> Final:
+        """What the task measures of a trained model alone, on the whole split."""
+        if not isinstance(self.task, MeasuresAtEnd):
+            return Final({})
+        seed = derive_seed(self.config.seed, "final", self.split)
+        return self.task.final(self.model, self.split, Context(0, generator(self.device.torch_device, seed)))
+
+    @cached_property
     def results(self) -> dict[str, Result]:
-        """The metrics with their intervals, the first beside its baselines."""
-        return summarise(self.measured.metrics, self.task.baselines(self.split))
+        """The metrics with their intervals, the first, and those that are measured at the end, beside baselines."""
+        results = summarise(self.measured.metrics, self.task.baselines(self.split))
+        for name, metric in self.final.metrics.items():
+            results |= summarise({name: metric}, self.final.baselines.get(name, {}))
+        return results
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -97,8 +109,8 @@ class Evaluation:
 
     def figures(self) -> dict[str, Figure]:
         """The report's plots of the split, by name."""
-        figure = self.task.figure(self.measured.predictions)
-        return {"validation": figure} if figure else {}
+        found = {"validation": self.task.figure(self.measured.predictions), "samples": self.final.figure}
+        return {name: figure for name, figure in found.items() if figure}
 
     def leakage(self) -> dict[str, Any]:
         """What the splits have in common."""

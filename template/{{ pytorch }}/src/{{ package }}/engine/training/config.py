@@ -40,6 +40,8 @@ class TrainConfig:
     """Largest norm of the whole gradient."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, which is then what is evaluated; 0 is off."""
+    ema_warmup: bool = False
+    """Let that decay rise with the updates n as (1 + n) / (10 + n), so that the average forgets the random start."""
     validate_every: int
     """Steps between two validations; each also saves a checkpoint."""
     validation_batches: int

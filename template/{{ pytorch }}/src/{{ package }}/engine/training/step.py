@@ -165,7 +165,7 @@ def build_learner(
         kept = load_fitting(model, init)
         if kept and world.is_main:
             print(f"random, since those of {init} have another shape: {', '.join(kept)}", file=sys.stderr)
-    averaged = world.average(model, config.ema, place) if config.ema else None
+    averaged = world.average(model, config.ema, place, config.ema_warmup) if config.ema else None
     network = world.wrap(model, place)
     found = task.optimizer(model, config)
     optimizers = [found] if isinstance(found, Optimizer) else found

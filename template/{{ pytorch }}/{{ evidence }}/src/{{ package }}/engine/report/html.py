@@ -42,7 +42,8 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
     """What the page shows of a run whose other files were written."""
     task, data = evaluation.task, evaluation.environment["data"]
     source, files = locked(data)
-    picture = evaluation.run / "report" / "validation.png"
+    captions = {"validation": (inspect.getdoc(task.figure) or "").split("\n")[0], "samples": "Samples."}
+    drawn = {evaluation.run / "report" / f"{name}.png": caption for name, caption in captions.items()}
     shown = [entry["index"] for end in (results["examples"] or {}).values() for entry in end]
     return {
         "project": __name__.partition(".")[0],
@@ -54,8 +55,7 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
         "files": files,
         "openings": [entry for entry in ledger.read() if entry["data"] == data],
         "said": evaluation.samples,
-        "picture": picture.read_bytes() if picture.exists() else None,
-        "caption": (inspect.getdoc(task.figure) or "").split("\n")[0],
+        "pictures": [(file.read_bytes(), caption) for file, caption in drawn.items() if file.exists()],
         "portraits": {index: task.render_example(index) for index in shown}
         if isinstance(task, RendersExamples)
         else {},

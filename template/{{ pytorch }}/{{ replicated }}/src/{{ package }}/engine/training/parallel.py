@@ -8,18 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from ..core.errors import Problem
+from ..optim.averaging import moving_average
 from .process_group import Processes, connected
 
 
 class World(Processes):
     """The processes that train one model."""
 
-    def average(self, model: nn.Module, decay: float, device: torch.device) -> AveragedModel:
+    def average(self, model: nn.Module, decay: float, device: torch.device, warm_up: bool = False) -> AveragedModel:
         """A moving average of the weights that `model` has now; call it before `wrap`."""
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        averaged = AveragedModel(model, multi_avg_fn=moving_average(decay, warm_up))
         averaged.module.to(device)
         return averaged
 
