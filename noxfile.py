@@ -30,6 +30,7 @@ ENGINES = {
     "blank-experiments": "pytorch",
     "cnn": "pytorch",
     "diffusion": "pytorch",
+    "clip": "pytorch",
     "transformer-scale": "pytorch",
 }
 ENGINES |= {"dbbench": "qwen", "alfworld": "qwen"}
@@ -48,6 +49,7 @@ ORACLES = [
     "tests/test_campaign.py",
     "tests/test_oracles.py",
     "tests/test_autoencoder.py",
+    "tests/test_clip.py",
     "tests/test_convnet.py",
     "tests/test_diffusion.py",
     "tests/test_kill.py",
@@ -254,7 +256,7 @@ def _package(project: Path) -> str:
 
 
 def _later(variant: str) -> str | None:
-    """The interpreter that a variant is tested with beside the first; each of the later ones tests two architectures."""
+    """The interpreter that a variant is tested with beside the first; a later one tests two architectures."""
     plain = [name for name, of in VARIANTS.items() if of["family"] == "pytorch" and "extras" not in of]
     later = FOUND[1:]
     tested = plain[: 2 * len(later)]

@@ -2,7 +2,6 @@
 
 import importlib
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,11 +36,11 @@ def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Used in a folder of the test's own."""
     monkeypatch.syspath_prepend(str(source))
     monkeypatch.chdir(tmp_path)
-    yield Project("autoencoder_oracle")
+    return Project("autoencoder_oracle")
 
 
 def task_of(project: Project, **model: Any) -> Any:

@@ -59,7 +59,7 @@ def sides(config: ModelConfig, size: int) -> tuple[int, list[int]]:
     if size % step:
         below, above = size // step * step, (size // step + 1) * step
         raise Problem(
-            f"images of {size} pixels do not come out even in patches of {patch} at {len(config.widths)} stages: choose "
+            f"images of {size} pixels do not come out even in patches of {patch} at {len(config.widths)} stages: take "
             f"--data.size {f'{below} or ' if below >= 8 else ''}{above}, or another --model.patch or number of stages"
         )
     return patch, [size // patch // 2**stage for stage in range(halvings + 1)]

@@ -103,7 +103,7 @@ class Classification(Task):
         return self.counted(y), functional.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
 
     def mixed_loss(self, model: nn.Module, batch: Batch, context: Context) -> Output:
-        """mixup (Zhang et al. 2018, arXiv:1710.09412, equation 1): λ of an image and its label, 1 - λ of another's."""
+        """Mixup (Zhang et al. 2018, arXiv:1710.09412, equation 1): λ of an image and its label, 1 - λ of another's."""
         x, y = batch["x"], batch["y"]
         share, other = mixing(len(x), self.objective.mixup, context.noise)
         lam, other = share.to(x), other.to(x.device)

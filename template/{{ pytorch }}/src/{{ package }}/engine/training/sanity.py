@@ -185,7 +185,9 @@ def derivative(subject: Subject) -> str:
     model = copy.deepcopy(subject.model).cpu().double()
     if isinstance(subject.task, CutsGradient):
         model = subject.task.with_full_gradient(model)
-    batch = {name: value[:1].cpu() for name, value in subject.batch.items()}
+    # A loss over the whole batch may have nothing to say of a single example.
+    count = 1 if subject.task.per_example_loss else EXAMPLES
+    batch = {name: value[:count].cpu() for name, value in subject.batch.items()}
     batch = {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
     seed_all(subject.seed)
     parameters: list[Tensor] = [*trained(model).values()]

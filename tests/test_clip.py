@@ -1,0 +1,164 @@
+"""The rendered CLIP against Hugging Face's, with the same weights."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from rendering import render
+from torch import Tensor, nn
+from transformers import CLIPConfig, CLIPModel
+
+PATCH, SIZE, CONTEXT, VOCABULARY, WIDTH, TEXT_WIDTH, EMBEDDING = 4, 16, 7, 260, 12, 8, 6
+SHARED = {"num_hidden_layers": 2, "hidden_act": "gelu", "attention_dropout": 0.0}
+
+
+@pytest.fixture(scope="module")
+def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source of a fresh render."""
+    project = tmp_path_factory.mktemp("clip") / "clip-oracle"
+    render(template, project, {"architecture": "clip", "tracker": "none"})
+    return project / "src"
+
+
+@pytest.fixture
+def package(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Its package, used in a folder of the test's own."""
+    monkeypatch.syspath_prepend(str(source))
+    monkeypatch.chdir(tmp_path)
+    return importlib.import_module("clip_oracle")
+
+
+def ours(package: ModuleType) -> nn.Module:
+    """Ours, with every parameter drawn anew."""
+    model_py, config_py, examples_py = (
+        importlib.import_module(f"{package.__name__}.{name}") for name in ("model", "config", "engine.images.examples")
+    )
+    config = config_py.ModelConfig(
+        patch=PATCH,
+        width=WIDTH,
+        layers=2,
+        heads=3,
+        text_width=TEXT_WIDTH,
+        text_layers=2,
+        text_heads=2,
+        context_length=CONTEXT,
+        vocab_size=VOCABULARY,
+        embedding=EMBEDDING,
+    )
+    facts = examples_py.Facts((), 3, SIZE, (0.0,) * 3, (1.0,) * 3)
+    torch.manual_seed(0)
+    model: nn.Module = model_py.Clip(config, config_py.LossConfig(), facts).double()
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(torch.tensor([2.0]) if name == "log_scale" else torch.randn(p.shape) * 0.3)
+    return model
+
+
+def theirs() -> CLIPModel:
+    """Hugging Face's, of the same sizes; the caption is read where its first end stands."""
+    vision = SHARED | {
+        "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH,
+        "num_attention_heads": 3,
+        "image_size": SIZE,
+        "patch_size": PATCH,
+    }
+    text = SHARED | {
+        "hidden_size": TEXT_WIDTH,
+        "intermediate_size": 4 * TEXT_WIDTH,
+        "num_attention_heads": 2,
+        "vocab_size": VOCABULARY,
+        "max_position_embeddings": CONTEXT,
+        "eos_token_id": 0,
+        "bos_token_id": 1,
+        "pad_token_id": 0,
+    }
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=EMBEDDING)).double().eval()
+
+
+NAMES = {
+    "image.patches": "vision_model.embeddings.patch_embedding",
+    "image.start": "vision_model.embeddings.class_embedding",
+    "image.positions": "vision_model.embeddings.position_embedding",
+    "image.first_norm": "vision_model.pre_layrnorm",
+    "image.norm": "vision_model.post_layernorm",
+    "image.output": "visual_projection",
+    "image.blocks": "vision_model.encoder.layers",
+    "text.tokens": "text_model.embeddings.token_embedding",
+    "text.positions": "text_model.embeddings.position_embedding",
+    "text.norm": "text_model.final_layer_norm",
+    "text.output": "text_projection",
+    "text.blocks": "text_model.encoder.layers",
+    "log_scale": "logit_scale",
+}
+INSIDE = {
+    "attention_norm": "layer_norm1",
+    "mlp_norm": "layer_norm2",
+    "attention.query": "self_attn.q_proj",
+    "attention.key": "self_attn.k_proj",
+    "attention.value": "self_attn.v_proj",
+    "attention.output": "self_attn.out_proj",
+    "expand": "mlp.fc1",
+    "project": "mlp.fc2",
+}
+
+
+def their_name(name: str) -> str:
+    """What they call one of our parameters."""
+    ours = next(mine for mine in NAMES if name == mine or name.startswith(f"{mine}."))
+    rest = name.removeprefix(ours)
+    for mine, inside in INSIDE.items():
+        rest = rest.replace(f".{mine}.", f".{inside}.") if ".blocks" in name else rest
+    return NAMES[ours] + rest
+
+
+def pairs(mine: nn.Module, other: nn.Module) -> list[tuple[nn.Parameter, nn.Parameter]]:
+    """The parameters of both, ours copied into theirs."""
+    named = dict(other.named_parameters())
+    found = [(p, named.pop(their_name(name))) for name, p in mine.named_parameters()]
+    assert not named
+    with torch.no_grad():
+        for p, q in found:
+            q.copy_(p.view_as(q))
+    return found
+
+
+def inputs() -> tuple[Tensor, Tensor]:
+    noise = torch.Generator().manual_seed(1)
+    tokens = torch.randint(2, VOCABULARY, (5, CONTEXT), generator=noise)
+    for row, end in enumerate((6, 4, 3, 5, 2)):
+        tokens[row, end:] = 0
+    return torch.rand(5, 3, SIZE, SIZE, generator=noise, dtype=torch.float64), tokens
+
+
+def test_logits_loss_and_gradients_equal_those_of_transformers(package: ModuleType) -> None:
+    task_py = importlib.import_module(f"{package.__name__}.task")
+    mine, other = ours(package), theirs()
+    both = pairs(mine, other)
+    images, tokens = inputs()
+    features: Any = mine(images, tokens)
+    logits = task_py.similarity(features.image, features.text, features)
+    expected = other(input_ids=tokens, pixel_values=images, return_loss=True)
+    torch.testing.assert_close(logits, expected.logits_per_image, rtol=0, atol=1e-10)
+    own = torch.eye(5, dtype=torch.bool)
+    loss = (task_py.infonce(logits, own) + task_py.infonce(logits.T, own)) / 2 / 5
+    torch.testing.assert_close(loss, expected.loss, rtol=0, atol=1e-10)
+    loss.backward()
+    expected.loss.backward()
+    for p, q in both:
+        assert p.grad is not None and q.grad is not None
+        torch.testing.assert_close(p.grad.view_as(q), q.grad, rtol=0, atol=1e-10)
+
+
+def test_a_planted_fault_is_noticed(package: ModuleType) -> None:
+    """Captions that are read one place too early have other logits."""
+    mine, other = ours(package), theirs()
+    pairs(mine, other)
+    images, tokens = inputs()
+    expected = other(input_ids=tokens, pixel_values=images).logits_per_image
+    features: Any = mine(images, torch.cat((tokens[:, :1] * 0 + 5, tokens[:, :-1]), 1))
+    logits = features.scale * features.image @ features.text.T
+    assert (logits - expected).abs().max() > 1e-2
