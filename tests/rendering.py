@@ -71,10 +71,11 @@ def applies(question: str, answers: dict[str, Any]) -> bool:
 
 
 def files(project: Path) -> dict[str, bytes]:
-    """Every file of a project outside of .git, by its path."""
+    """Every file of a project outside of .git, by its path, but for what Python compiles."""
     paths = (path for path in sorted(project.rglob("*")) if path.is_file())
     found = {path.relative_to(project).as_posix(): path for path in paths}
-    return {name: path.read_bytes() for name, path in found.items() if not name.startswith(".git/")}
+    others = (".git/", "__pycache__/")
+    return {name: path.read_bytes() for name, path in found.items() if not name.startswith(others)}
 
 
 def choices(question: str, asked: dict[str, dict[str, Any]] = ASKED) -> list[str]:
