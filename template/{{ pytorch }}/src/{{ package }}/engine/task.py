@@ -207,7 +207,6 @@ class ExpectsLoss(Protocol):
 
     def expected_loss(self) -> float:
         """Per unit."""
-        ...
 
 
 @runtime_checkable
@@ -217,7 +216,6 @@ class NamesClasses(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """In the order of the logits."""
-        ...
 
 
 def class_names(task: Task, count: int) -> list[str]:
@@ -234,7 +232,6 @@ class RendersExamples(Protocol):
 
         A text; or an image's brightness, (H, W), or colours, (H, W, 3), from 0 to 1.
         """
-        ...
 
 
 @runtime_checkable
@@ -243,7 +240,6 @@ class FindsFaults(Protocol):
 
     def faults(self, predictions: dict[str, Tensor]) -> list[Fault]:
         """What is wrong with a model that has these predictions."""
-        ...
 
 
 class Final(NamedTuple):
@@ -262,7 +258,6 @@ class MeasuresAtEnd(Protocol):
 
     def final(self, model: nn.Module, split: str, context: Context) -> Final:
         """What is measured by `evaluate`, and at the end of a training, on the first process alone."""
-        ...
 
 
 @runtime_checkable
@@ -271,11 +266,9 @@ class CutsGradient(Protocol):
 
     def backward_fraction(self) -> float:
         """The share of `flops` that has a backward pass."""
-        ...
 
     def with_full_gradient(self, model: nn.Module) -> nn.Module:
         """The model with its whole gradient, which `check` compares with differences of the loss."""
-        ...
 
 
 @runtime_checkable
@@ -284,7 +277,6 @@ class SavesAssets(Protocol):
 
     def save_assets(self, folder: Path) -> None:
         """Write it into the run."""
-        ...
 
 
 @runtime_checkable
@@ -293,7 +285,6 @@ class LoadsAssets(Protocol):
 
     def load_assets(self, folder: Path) -> None:
         """Read it from the run, before `model` is called."""
-        ...
 
 
 @runtime_checkable
@@ -306,4 +297,3 @@ class ChecksStart(Protocol):
         Raises:
             Problem: it has been trained on examples that this task holds out.
         """
-        ...
