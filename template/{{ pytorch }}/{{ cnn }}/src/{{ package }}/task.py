@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MANY = 30
+"""With more classes than this, nobody looks at a matrix or at a figure of each; the report has a table of them."""
+
+
 class Classification(Task):
     """One label for each image."""
 
@@ -120,7 +124,7 @@ class Classification(Task):
         return {"logits": torch.cat(logits), "y": torch.cat(y)}
 
     def metrics(self, predictions: dict[str, Tensor]) -> dict[str, Metric]:
-        """Over all images; then the recall of each class that occurs: the share of its images that were recognised.
+        """Over all images; then, of few classes, the recall of each: the share of its images that were recognised.
 
         A recall has no interval of its own: of some 36 images often all are right, and a bootstrap of those says that
         they always will be.
@@ -133,7 +137,7 @@ class Classification(Task):
             "cross_entropy": Metric(nats.mean().item(), nats),
             "macro_f1": Metric(macro_f1(guess, y), None, higher_is_better=True, share=True),
         }
-        for label in y.unique().tolist():
+        for label in y.unique().tolist() if len(self.facts.classes) <= MANY else ():
             recall = right[y == label].mean().item()
             metrics[f"recall_of_{self.facts.classes[label]}"] = Metric(recall, None, higher_is_better=True, share=True)
         return metrics
@@ -142,12 +146,14 @@ class Classification(Task):
         """Accuracies of classical methods that were fitted to the same training images."""
         return accuracies(self.images.splits["train"], self.data(split))
 
-    def figure(self, predictions: dict[str, Tensor]) -> "Figure":
+    def figure(self, predictions: dict[str, Tensor]) -> "Figure | None":
         """The confusion matrix."""
         from matplotlib.figure import Figure
 
         names = self.facts.classes
         classes = len(names)
+        if classes > MANY:
+            return None
         pairs = predictions["y"] * classes + predictions["logits"].argmax(1)
         counts = torch.bincount(pairs, minlength=classes**2).view(classes, classes)
         side = max(5.0, 0.3 * classes)
