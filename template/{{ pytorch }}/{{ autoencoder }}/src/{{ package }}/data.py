@@ -6,12 +6,11 @@ Training images are not turned or shifted: on small images, resampled training i
 from functools import cache
 
 import numpy as np
-import torch
 
 from .config import DataConfig
 from .engine.core.batch import Batch
 from .engine.images.digits import digits
-from .engine.images.examples import ImageData, Images
+from .engine.images.examples import ImageData, Images, mirrored
 from .engine.images.reading import read
 from .engine.splits.division import Division
 
@@ -36,6 +35,5 @@ class TrainingImages(Images):
     def batch(self, indices: np.ndarray, noise: np.random.Generator | None) -> Batch:
         batch = super().batch(indices, noise)
         if noise is not None and self.config.flip:
-            mirrored = torch.from_numpy(noise.random(len(indices)) < 0.5)
-            batch["x"] = torch.where(mirrored[:, None, None, None], batch["x"].flip(3), batch["x"])
+            batch["x"] = mirrored(batch["x"], noise)
         return batch

@@ -5,8 +5,7 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -15,11 +14,11 @@ from torch import Tensor, nn
 from .config import DataConfig, LossConfig, ModelConfig
 from .data import TrainingImages, load
 from .engine.core.batch import Batch
-from .engine.core.errors import Problem, require
-from .engine.images.examples import Facts, ImageData, Images, load_facts, save_facts
+from .engine.core.errors import require
+from .engine.images.examples import ImageData, Images
 from .engine.images.linear import errors
-from .engine.splits.leakage import Leakage
-from .engine.task import Context, Fault, Metric, Output, Task
+from .engine.images.task import ImageTask
+from .engine.task import Context, Fault, Metric, Output
 from .model import EXPANSION, Autoencoder, sides
 
 if TYPE_CHECKING:
@@ -33,55 +32,31 @@ VALUES = 7
 """Of a latent, in the figure, from two standard deviations below its mean to two above."""
 
 
-class Reconstruction(Task):
+class Reconstruction(ImageTask):
     """Each image is its own target."""
 
     pipeline: ClassVar[str] = "image-feature-extraction"
 
+    source: DataConfig
+
     def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
         self.source, self.config, self.objective = data, config, loss
-        self.saved: Facts | None = None
 
     @property
     def images(self) -> ImageData:
         return load(self.source, self.division)
 
     @property
-    def facts(self) -> Facts:
-        """Of the images; of a run that is used, those that it was trained with, and its data may be elsewhere."""
-        return self.saved or self.images.facts
-
-    @property
     def values(self) -> int:
         """Of an image: its pixels times its channels."""
         return self.facts.channels * self.facts.size**2
 
-    def save_assets(self, folder: Path) -> None:
-        save_facts(self.facts, folder)
-
-    def load_assets(self, folder: Path) -> None:
-        self.saved = load_facts(folder)
-
     def model(self) -> nn.Module:
         return Autoencoder(self.config, self.facts)
-
-    def check_start(self, earlier: Any) -> None:
-        before, now = earlier.data.split, self.source.split
-        if before != now:
-            raise Problem(
-                f"that run was split by {before}: it has seen images that --data.split {now} holds out. "
-                f"Fine-tune it with --data.split {before}"
-            )
 
     def data(self, split: str) -> Images:
         images = self.images.splits[split]
         return TrainingImages(images, self.source) if split == "train" else images
-
-    def data_hash(self) -> str:
-        return self.images.sha256
-
-    def leakage(self) -> Leakage:
-        return self.images.leakage
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         """The negative evidence lower bound without its constants, in nats, over the number of pixel values.

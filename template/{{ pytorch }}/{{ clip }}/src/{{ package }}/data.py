@@ -17,11 +17,10 @@ from .engine.images.captions import (
     tell_of_cut,
     train_tokenizer,
 )
-from .engine.images.examples import Facts, Images
+from .engine.images.examples import ImageData, Images, mirrored
 from .engine.images.reading import read
 from .engine.images.scenes import scenes
 from .engine.splits.division import Division
-from .engine.splits.leakage import Leakage
 from .engine.splits.splits import Training
 
 
@@ -54,8 +53,7 @@ class TrainingPairs(Pairs):
         if noise is None:
             return batch
         if self.config.flip:
-            mirrored = torch.from_numpy(noise.random(len(indices)) < 0.5)
-            batch["x"] = torch.where(mirrored[:, None, None, None], batch["x"].flip(3), batch["x"])
+            batch["x"] = mirrored(batch["x"], noise)
         if self.config.noise:
             drawn = torch.from_numpy(noise.standard_normal(batch["x"].shape, dtype=np.float32))
             batch["x"] = (batch["x"] + self.config.noise * drawn).clamp(0, 1)
@@ -66,11 +64,10 @@ class PairData(NamedTuple):
     """The data, split."""
 
     splits: dict[str, Pairs]
-    facts: Facts
+    images: ImageData
+    """The same without what the captions say."""
     tokenizer: Tokenizer
     """Fitted to the training captions."""
-    sha256: str
-    leakage: Leakage
 
 
 @cache
@@ -93,4 +90,4 @@ def load(config: DataConfig, context: int, vocab_size: int, division: Division |
         tokens, cut = encode(tokenizer, split.captions, context)
         tell_of_cut(name, split.captions, cut, context)
         splits[name] = Pairs(split, tokens, statements)
-    return PairData(splits, images.facts, tokenizer, images.sha256, images.leakage)
+    return PairData(splits, images, tokenizer)

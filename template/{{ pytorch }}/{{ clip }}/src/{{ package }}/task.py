@@ -20,10 +20,10 @@ from .engine.core.batch import Batch
 from .engine.core.errors import Problem, require
 from .engine.core.gather import first_row, gather
 from .engine.images.captions import TOKENIZER, encode
-from .engine.images.examples import Facts, load_facts, save_facts
+from .engine.images.examples import ImageData
 from .engine.images.retrieval import both_ways, classical, fits
-from .engine.splits.leakage import Leakage
-from .engine.task import Context, Metric, Output, Task
+from .engine.images.task import ImageTask
+from .engine.task import Context, Metric, Output
 from .model import EXPANSION, Clip, Features
 
 if TYPE_CHECKING:
@@ -33,35 +33,38 @@ PLACES = (1, 5, 10)
 """Recall is the share of the queries with a true match among the first so many."""
 
 
-class Pairing(Task):
+class Pairing(ImageTask):
     """One caption for each image."""
 
     pipeline: ClassVar[str] = "zero-shot-image-classification"
     per_example_loss: ClassVar[bool] = False
 
+    source: DataConfig
+    saved_tokenizer: Tokenizer | None = None
+    """That of a run that is used."""
+
     def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
         self.source, self.config, self.objective = data, config, loss
-        self.saved: tuple[Facts, Tokenizer] | None = None
 
     @property
     def pairs(self) -> PairData:
         return load(self.source, self.config.context_length, self.config.vocab_size, self.division)
 
     @property
-    def facts(self) -> Facts:
-        """Of the images; of a run that is used, those that it was trained with, and its data may be elsewhere."""
-        return self.saved[0] if self.saved else self.pairs.facts
+    def images(self) -> ImageData:
+        return self.pairs.images
 
     @property
     def tokenizer(self) -> Tokenizer:
-        return self.saved[1] if self.saved else self.pairs.tokenizer
+        return self.saved_tokenizer or self.pairs.tokenizer
 
     def save_assets(self, folder: Path) -> None:
-        save_facts(self.facts, folder)
+        super().save_assets(folder)
         self.tokenizer.save(str(folder / TOKENIZER))
 
     def load_assets(self, folder: Path) -> None:
-        self.saved = load_facts(folder), Tokenizer.from_file(str(folder / TOKENIZER))
+        super().load_assets(folder)
+        self.saved_tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
 
     def model(self) -> nn.Module:
         return Clip(self.config, self.objective, self.facts)
@@ -76,12 +79,6 @@ class Pairing(Task):
     def data(self, split: str) -> Pairs:
         pairs = self.pairs.splits[split]
         return TrainingPairs(pairs, self.source) if split == "train" else pairs
-
-    def data_hash(self) -> str:
-        return self.pairs.sha256
-
-    def leakage(self) -> Leakage:
-        return self.pairs.leakage
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         """Of this process's images among all captions, and of its captions among all images.

@@ -11,7 +11,7 @@ from torch.nn import functional
 from .config import DataConfig
 from .engine.core.batch import Batch
 from .engine.images.digits import digits
-from .engine.images.examples import ImageData, Images
+from .engine.images.examples import ImageData, Images, mirrored
 from .engine.images.reading import read
 from .engine.splits.division import Division
 
@@ -45,8 +45,7 @@ class TrainingImages(Images):
         if self.config.shift or self.config.rotation:
             batch["x"] = moved(batch["x"], amounts[0] * self.config.rotation, amounts[1:] * self.config.shift)
         if self.config.flip:
-            mirrored = torch.from_numpy(noise.random(len(indices)) < 0.5)
-            batch["x"] = torch.where(mirrored[:, None, None, None], batch["x"].flip(3), batch["x"])
+            batch["x"] = mirrored(batch["x"], noise)
         return batch
 
     def balanced(self, indices: np.ndarray, noise: np.random.Generator) -> np.ndarray:

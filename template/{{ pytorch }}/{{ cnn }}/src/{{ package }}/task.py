@@ -6,8 +6,7 @@
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -19,9 +18,9 @@ from .data import TrainingImages, class_weights, load
 from .engine.core.batch import Batch
 from .engine.core.errors import Problem
 from .engine.images.classical import accuracies
-from .engine.images.examples import Facts, ImageData, Images, load_facts, save_facts
-from .engine.splits.leakage import Leakage
-from .engine.task import Context, Metric, Output, Task
+from .engine.images.examples import ImageData, Images
+from .engine.images.task import ImageTask
+from .engine.task import Context, Metric, Output
 from .model import EXPANSION, ConvNet, sides
 
 if TYPE_CHECKING:
@@ -32,56 +31,32 @@ MANY = 30
 """With more classes than this, nobody looks at a matrix or at a figure of each; the report has a table of them."""
 
 
-class Classification(Task):
+class Classification(ImageTask):
     """One label for each image."""
 
     pipeline: ClassVar[str] = "image-classification"
 
+    source: DataConfig
+
     def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
         self.source, self.config, self.objective = data, config, loss
-        self.saved: Facts | None = None
 
     @property
     def images(self) -> ImageData:
         return load(self.source, self.division)
 
     @property
-    def facts(self) -> Facts:
-        """Of the images; of a run that is used, those that it was trained with, and its data may be elsewhere."""
-        return self.saved or self.images.facts
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         return self.facts.classes
-
-    def save_assets(self, folder: Path) -> None:
-        save_facts(self.facts, folder)
-
-    def load_assets(self, folder: Path) -> None:
-        self.saved = load_facts(folder)
 
     def model(self) -> nn.Module:
         if len(self.facts.classes) < 2:
             raise Problem(f"{self.source.path} has {len(self.facts.classes)} classes: give two or more a folder each")
         return ConvNet(self.config, self.facts)
 
-    def check_start(self, earlier: Any) -> None:
-        before, now = earlier.data.split, self.source.split
-        if before != now:
-            raise Problem(
-                f"that run was split by {before}: it has seen images that --data.split {now} holds out. "
-                f"Fine-tune it with --data.split {before}"
-            )
-
     def data(self, split: str) -> Images:
         images = self.images.splits[split]
         return TrainingImages(images, self.source) if split == "train" else images
-
-    def data_hash(self) -> str:
-        return self.images.sha256
-
-    def leakage(self) -> Leakage:
-        return self.images.leakage
 
     @cached_property
     def class_weights(self) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from .config import DataConfig, DiffusionConfig
 from .engine.core.batch import Batch
 from .engine.images.digits import digits
-from .engine.images.examples import ImageData, Images
+from .engine.images.examples import ImageData, Images, mirrored
 from .engine.images.placing import NO_CLASS
 from .engine.images.reading import read
 from .engine.splits.division import Division
@@ -50,8 +50,7 @@ class NoisyImages(Images):
             hidden = torch.from_numpy(noise.random(len(indices)) < self.drop)
             batch["y"] = batch["y"].masked_fill(hidden, self.nothing)
             if self.flips:
-                mirrored = torch.from_numpy(noise.random(len(indices)) < 0.5)
-                batch["x"] = torch.where(mirrored[:, None, None, None], batch["x"].flip(3), batch["x"])
+                batch["x"] = mirrored(batch["x"], noise)
         return batch | {"t": torch.from_numpy(t), "noise": torch.from_numpy(added)}
 
 

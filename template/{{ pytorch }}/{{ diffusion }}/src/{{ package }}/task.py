@@ -5,8 +5,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -16,11 +15,10 @@ from torch import Tensor, nn
 from .config import DataConfig, DiffusionConfig, ModelConfig, SamplingConfig
 from .data import NoisyImages, load
 from .engine.core.batch import Batch
-from .engine.core.errors import Problem
 from .engine.images import gaussians, realism
-from .engine.images.examples import Facts, ImageData, load_facts, save_facts
-from .engine.splits.leakage import Leakage
-from .engine.task import Context, Final, Metric, Output, Task
+from .engine.images.examples import ImageData
+from .engine.images.task import ImageTask
+from .engine.task import Context, Final, Metric, Output
 from .engine.training.seeding import derive_seed, generator
 from .model import Process, build_network, build_process, flops
 from .model.likelihood import bits_per_dimension
@@ -44,25 +42,21 @@ BINS = 20
 CPU = torch.device("cpu")
 
 
-class Generation(Task):
+class Generation(ImageTask):
     """Images of each class, or of no class where they have none."""
 
     pipeline: ClassVar[str] = "unconditional-image-generation"
+
+    source: DataConfig
 
     def __init__(
         self, data: DataConfig, config: ModelConfig, diffusion: DiffusionConfig, sampling: SamplingConfig
     ) -> None:
         self.source, self.config, self.diffusion, self.sampling = data, config, diffusion, sampling
-        self.saved: Facts | None = None
 
     @property
     def images(self) -> ImageData:
         return load(self.source, self.division)
-
-    @property
-    def facts(self) -> Facts:
-        """Of the images; of a run that is used, those that it was trained with, and its data may be elsewhere."""
-        return self.saved or self.images.facts
 
     @cached_property
     def process(self) -> Process:
@@ -73,31 +67,11 @@ class Generation(Task):
         """The class that stands for none, and of all images where they have no classes."""
         return len(self.facts.classes)
 
-    def save_assets(self, folder: Path) -> None:
-        save_facts(self.facts, folder)
-
-    def load_assets(self, folder: Path) -> None:
-        self.saved = load_facts(folder)
-
     def model(self) -> nn.Module:
         return build_network(self.config, self.facts)
 
-    def check_start(self, earlier: Any) -> None:
-        before, now = earlier.data.split, self.source.split
-        if before != now:
-            raise Problem(
-                f"that run was split by {before}: it has seen images that --data.split {now} holds out. "
-                f"Fine-tune it with --data.split {before}"
-            )
-
     def data(self, split: str) -> NoisyImages:
         return NoisyImages(self.images.splits[split], self.source, self.diffusion, self.nothing)
-
-    def data_hash(self) -> str:
-        return self.images.sha256
-
-    def leakage(self) -> Leakage:
-        return self.images.leakage
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
         """The weighted squared error of what the network says, a mean over the pixels (Ho et al. 2020, equation 14)."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..core.batch import Batch
 from ..core.files import write_atomically
@@ -61,6 +62,12 @@ class Images:
         vars(self).update(state)
         if isinstance(self.pixels, OnDisk):
             self.pixels = np.memmap(self.pixels.file, np.uint8, "r", shape=self.pixels.shape)
+
+
+def mirrored(x: Tensor, noise: np.random.Generator) -> Tensor:
+    """Images, (B, C, Y, X), of which `noise` draws half to have left and right exchanged."""
+    drawn = torch.from_numpy(noise.random(len(x)) < 0.5)
+    return torch.where(drawn[:, None, None, None], x.flip(3), x)
 
 
 class Facts(NamedTuple):
