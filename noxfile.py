@@ -11,7 +11,18 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "docs", "template", "updates", "oracles", "mlflow", "fitting", "variants", "engine"]
+nox.options.sessions = [
+    "lint",
+    "docs",
+    "template",
+    "updates",
+    "oracles",
+    "mlflow",
+    "libraries",
+    "fitting",
+    "variants",
+    "engine",
+]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -37,6 +48,7 @@ ENGINES |= {"dbbench": "qwen", "alfworld": "qwen"}
 FIRST = {family: next(name for name, of in ENGINES.items() if of == family) for family in ("pytorch", "qwen")}
 
 MLFLOW = [f"tests/engine/{name}.py" for name in ("core/test_tracking", "core/test_mlflow", "training/test_trainer")]
+LIBRARIES = [f"tests/engine/images/{name}.py" for name in ("test_backbone", "test_hub", "test_manifests")]
 # What a file's tests share, such as a rendered project or a trained run, is made once.
 BY_FILE = ["--numprocesses=auto", "--dist=loadfile"]
 SITE = ["tests/test_docs.py"]
@@ -142,6 +154,17 @@ def mlflow(session: nox.Session) -> None:
     session.install("--editable", str(project), "--group", f"{project / 'pyproject.toml'}:dev")
     session.chdir(project)
     session.run("pytest", *MLFLOW, *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")
+def libraries(session: nox.Session) -> None:
+    """What a project does with the libraries of its extras: datasets, pyarrow, timm and the PyTorch that torchvision fits."""
+    project = _render(session, "cnn", Path(session.create_tmp()))
+    tests = ["beartype", "pytest", "pytest-xdist"]
+    session.install("--quiet", "--editable", f"{project}[hub,parquet,timm]", *tests)
+    session.run("python", "-c", "import datasets, pyarrow, timm, torchvision")  # a test without its library is skipped
+    session.chdir(project)
+    session.run("pytest", *BY_FILE, *LIBRARIES, *session.posargs)
 
 
 @nox.session

@@ -135,6 +135,10 @@ class Task(ABC):
         """The factor of each parameter group's learning rate at a step."""
         return build_schedule(config)
 
+    def initial_weights(self) -> Path | None:
+        """A file of weights that a training starts from, as `train --init RUN` starts from a run's; None for random."""
+        return None
+
     def initial_state(self, slots: int, device: torch.device) -> dict[str, Tensor]:
         """The state before the first step of one micro-batch of `slots` examples; {} where steps share nothing."""
         return {}
@@ -162,10 +166,7 @@ class Task(ABC):
         return samples(self.data)
 
     def example_batch(self, count: int) -> Batch:
-        """A batch like those of `count` training examples, to estimate memory with: shapes and types count alone.
-
-        Say here what they are where it would take long to make the data.
-        """
+        """Like a batch of `count` training examples, in shapes and types alone: memory is estimated with it."""
         return self.data("train").batch(np.zeros(count, np.int64), None)
 
     # ---- Optional: what is shown beside the metrics

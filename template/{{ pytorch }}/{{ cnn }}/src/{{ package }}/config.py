@@ -1,6 +1,7 @@
 """The fields of the model, of its data and of the loss, with what each may be."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .engine.core.errors import Problem
 from .engine.images.config import ImageConfig
@@ -53,6 +54,22 @@ class ModelConfig:
             raise Problem(f"--model.kernel {self.kernel} must be odd")
         if not 0 <= self.drop_path < 1:
             raise Problem(f"--model.drop-path {self.drop_path} must be at least 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A network that has learned on other images, in place of this project's; it needs the library timm."""
+
+    name: str = ""
+    """What timm calls it, such as resnet18.a1_in1k; where none is named, the model is this project's."""
+    weights: str = ""
+    """A file of its weights, torchvision's or timm's; where none is named, the published ones are downloaded."""
+    frozen: Literal["nothing", "stem", "all"] = "nothing"
+    """What stays as it was learned: the stem, or all but the last layer."""
+
+    def __post_init__(self) -> None:
+        if not self.name and (self.weights or self.frozen != "nothing"):
+            raise Problem("--backbone.weights and --backbone.frozen need --backbone.name, what timm calls the network")
 
 
 @dataclass(frozen=True, kw_only=True)

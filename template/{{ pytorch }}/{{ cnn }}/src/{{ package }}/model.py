@@ -131,9 +131,17 @@ class ConvNet(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def forward(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B K"]:
+    def features(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B D Y2 X2"]:
+        """What the last block gives."""
         x_BYXC = (images.permute(0, 2, 3, 1) - self.mean) / self.std
         x_BYXC = self.stem_norm(self.stem(x_BYXC))
         for block in self.blocks:
             x_BYXC = block(x_BYXC)
-        return self.output(self.norm(x_BYXC.mean((1, 2))))
+        return x_BYXC.permute(0, 3, 1, 2)
+
+    def classify(self, features: Float[Tensor, "B D Y2 X2"]) -> Float[Tensor, "B K"]:
+        """The logits of such features."""
+        return self.output(self.norm(features.mean((2, 3))))
+
+    def forward(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B K"]:
+        return self.classify(self.features(images))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .config import DataConfig, LossConfig, ModelConfig
+from .config import BackboneConfig, DataConfig, LossConfig, ModelConfig
 from .engine.core.errors import Problem
 from .engine.training.config import TrainConfig
 
@@ -25,6 +25,7 @@ class Config:
     """Seed of the initial weights, the order of the data and the noise."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig
 
@@ -35,7 +36,7 @@ class Config:
     def task(self) -> "Classification":
         from .task import Classification
 
-        return Classification(self.data, self.model, self.loss)
+        return Classification(self.data, self.model, self.loss, self.backbone)
 
 
 def smoke() -> Config:

@@ -6,6 +6,7 @@
 import math
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,14 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import DataConfig, LossConfig, ModelConfig
+from .config import BackboneConfig, DataConfig, LossConfig, ModelConfig
 from .data import TrainingImages, class_weights, load
 from .engine.core.batch import Batch
 from .engine.core.errors import Problem
+from .engine.images.activation import figure
+from .engine.images.backbone import Backbone, published
 from .engine.images.classical import accuracies
 from .engine.images.examples import ImageData, Images
 from .engine.images.task import ImageTask
-from .engine.task import Context, Metric, Output
+from .engine.task import Context, Final, Metric, Output
 from .model import EXPANSION, ConvNet, sides
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ class Classification(ImageTask):
 
     source: DataConfig
 
-    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig) -> None:
-        self.source, self.config, self.objective = data, config, loss
+    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig, backbone: BackboneConfig) -> None:
+        self.source, self.config, self.objective, self.backbone = data, config, loss, backbone
 
     @property
     def images(self) -> ImageData:
@@ -52,7 +55,12 @@ class Classification(ImageTask):
     def model(self) -> nn.Module:
         if len(self.facts.classes) < 2:
             raise Problem(f"{self.source.path} has {len(self.facts.classes)} classes: give two or more a folder each")
+        if self.backbone.name:
+            return Backbone(self.backbone.name, self.backbone.frozen, self.facts)
         return ConvNet(self.config, self.facts)
+
+    def initial_weights(self) -> Path | None:
+        return published(self.backbone.name, self.backbone.weights, self.facts) if self.backbone.name else None
 
     def data(self, split: str) -> Images:
         images = self.images.splits[split]
@@ -144,19 +152,32 @@ class Classification(ImageTask):
         return figure
 
     @torch.no_grad()
-    def samples(self, model: nn.Module, context: Context) -> str:
-        """The ten validation images that the model finds hardest."""
-        images, names = self.data("validation"), self.facts.classes
+    def hardest(self, model: nn.Module, split: str) -> tuple[list[int], Tensor]:
+        """The ten images of a split that the model finds hardest, and the probabilities of each class, (10, K)."""
+        images = self.data(split)
         device = next(model.parameters()).device
         batches = (images.batch(indices, None)["x"].to(device) for indices in images.chunks())
         p = torch.cat([model(x).softmax(1).cpu() for x in batches])
-        hardest = p[torch.arange(len(p)), torch.from_numpy(images.y)].argsort()[:10].tolist()
+        found = p[torch.arange(len(p)), torch.from_numpy(images.y)].argsort()[:10]
+        return found.tolist(), p[found]
+
+    def samples(self, model: nn.Module, context: Context) -> str:
+        """The ten validation images that the model finds hardest."""
+        names, y = self.facts.classes, self.data("validation").y
         lines = [
-            f"validation image {i}: {names[images.y[i]]}, taken for {names[int(p[i].argmax())]} "
-            f"(probability {p[i].max():.3f})"
-            for i in hardest
+            f"validation image {i}: {names[y[i]]}, taken for {names[int(p.argmax())]} (probability {p.max():.3f})"
+            for i, p in zip(*self.hardest(model, "validation"), strict=True)
         ]
         return "\n".join(lines)
+
+    def final(self, model: nn.Module, split: str, context: Context) -> Final:
+        """The images that the model finds hardest, and below each what speaks for the class that it says."""
+        names, images = self.facts.classes, self.data(split)
+        hardest, p = self.hardest(model, split)
+        batch = images.batch(np.array(hardest), None)
+        x, said = (tensor.to(next(model.parameters()).device) for tensor in (batch["x"], p.argmax(1)))
+        titles = [f"{names[truth]}, said {names[guess]}" for truth, guess in zip(batch["y"], said, strict=True)]
+        return Final({}, figure=figure(model, x, said, titles))
 
     def render_example(self, index: int) -> np.ndarray:
         """The image: brightness, or colours."""
@@ -167,7 +188,7 @@ class Classification(ImageTask):
         """Of a uniform guess: ln K, with smoothed labels too."""
         return math.log(len(self.facts.classes))
 
-    def flops(self) -> float:
+    def flops(self) -> float | None:
         """Of a forward pass, per image: two for each weight, at each of the pixels P that it meets.
 
             stem                2 x kernel² I C P, of I channels
@@ -176,8 +197,10 @@ class Classification(ImageTask):
             halving             2 x 4 C C' P'                between two stages
             output              2 x C K
 
-        Norms and activations are left out.
+        Norms and activations are left out. A backbone's are left to PyTorch to count.
         """
+        if self.backbone.name:
+            return None
         c, images = self.config, self.facts
         patch, positions = sides(c, images.size)
         kernel = 3 if patch == 1 else patch

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..core.batch import Batch
 from ..core.errors import require
 from ..task import Config, Context, CutsGradient, ExpectsLoss, Output, Task
+from .checkpoint import load_fitting
 from .config import TrainConfig
 from .device import Device
 from .seeding import derive_seed, generator, seed_all
@@ -72,7 +73,10 @@ def run(config: Config, device: Device) -> Iterator[Finding]:
     """Every check of a configuration, as it is made."""
     task = config.task()
     seed_all(derive_seed(config.seed, "initialisation"))
-    model = task.model().to(device.torch_device).eval()
+    model = task.model()
+    if weights := task.initial_weights():
+        load_fitting(model, weights)
+    model = model.to(device.torch_device).eval()
     examples = take(task, EXAMPLES, device)
     subject = Subject(task, model, examples, config.seed)
     for name, check in (CHECKS | {"optimizer": partial(optimizer, config=config.train)}).items():

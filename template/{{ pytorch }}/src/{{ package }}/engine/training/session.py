@@ -60,6 +60,8 @@ def opened(
     resumed = run is not None
     if run is None:
         environment = describe_environment(machine(device, world), data) | (also or {})
+        if "init" not in environment and (weights := task.initial_weights()):
+            environment["init"] = {"weights": fingerprint(weights)}
         run = world.broadcast(create(config, environment, parent) if world.is_main else None)
     else:
         restore_environment(run, device, world, data)
@@ -71,7 +73,9 @@ def opened(
                 task.save_assets(run)
             print(f"{run}: {describe(device)} in {device.precision}", file=sys.stderr)
         world.barrier()
-        yield Opened(task, config.train, config.seed, run, identity_of(run, data), device, world, initial_weights(run))
+        yield Opened(
+            task, config.train, config.seed, run, identity_of(run, data), device, world, initial_weights(run, task)
+        )
 
 
 def start_from(run: Path, config: Config, task: Task) -> dict[str, Any]:
@@ -111,8 +115,8 @@ def lengthen(run: Path, config: Config, task: Task) -> None:
         )
 
 
-def initial_weights(run: Path) -> Path | None:
-    """The weights that a run starts from; None where they are random.
+def initial_weights(run: Path, task: Task) -> Path | None:
+    """The weights that a run starts from, another run's or the task's; None where they are random.
 
     Raises:
         Problem: they are no longer what they were.
@@ -120,11 +124,10 @@ def initial_weights(run: Path) -> Path | None:
     start = load_environment(run).get("init")
     if start is None:
         return None
-    weights = weights_of(find(start["run"]))
-    if fingerprint(weights) != start["weights"]:
-        raise Problem(
-            f"{start['run']} no longer holds the weights that {run} started from: restore them, or start a new run"
-        )
+    weights = weights_of(find(start["run"])) if "run" in start else task.initial_weights()
+    if weights is None or fingerprint(weights) != start["weights"]:
+        holder = start.get("run", "what this configuration names")
+        raise Problem(f"{holder} no longer holds the weights that {run} started from: restore them, or start a new run")
     return weights
 
 

@@ -164,7 +164,7 @@ def build_learner(
     if init:
         kept = load_fitting(model, init)
         if kept and world.is_main:
-            print(f"random, since those of {init} have another shape: {', '.join(kept)}", file=sys.stderr)
+            print(f"random, since none in {init} fit: {', '.join(kept)}", file=sys.stderr)
     averaged = world.average(model, config.ema, place, config.ema_warmup) if config.ema else None
     network = world.wrap(model, place)
     found = task.optimizer(model, config)

@@ -30,8 +30,8 @@ def forgotten(run: Path, load: Callable[[Path], Any]) -> dict[str, dict[str, Any
         Problem: the run was not started with --init.
     """
     start = load_environment(run).get("init")
-    if start is None:
-        raise Problem(f"{run} started from random weights: name a run that was started with train --init RUN")
+    if start is None or "run" not in start:
+        raise Problem(f"{run} did not start from a run: name one that was started with train --init RUN")
     first = find(start["run"])
     configs = {first: load(first), run: load(run)}
     results = {f"what {name.name} learned": difference(configs, data) for name, data in configs.items()}

@@ -23,7 +23,7 @@ from ..core.files import write_atomically
 from ..splits import ledger
 from ..splits.splits import locked
 from ..statistics.metrics import Result
-from ..task import RendersExamples
+from ..task import MeasuresAtEnd, RendersExamples
 from .charts import STYLE, history_charts, printable, standing, svg
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def gather(evaluation: "Evaluation", results: dict[str, Any]) -> dict[str, Any]:
     """What the page shows of a run whose other files were written."""
     task, data = evaluation.task, evaluation.environment["data"]
     source, files = locked(data)
-    captions = {"validation": (inspect.getdoc(task.figure) or "").split("\n")[0], "samples": "Samples."}
+    methods = {"validation": task.figure} | ({"samples": task.final} if isinstance(task, MeasuresAtEnd) else {})
+    captions = {name: (inspect.getdoc(method) or "").split("\n")[0] for name, method in methods.items()}
     drawn = {evaluation.run / "report" / f"{name}.png": caption for name, caption in captions.items()}
     shown = [entry["index"] for end in (results["examples"] or {}).values() for entry in end]
     return {
