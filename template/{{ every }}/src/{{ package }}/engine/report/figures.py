@@ -46,7 +46,7 @@ def draw(axes: Axes, history: list[dict[str, Any]], key: str, result: Result | N
         axes.errorbar(
             [history[-1]["step"]], [result.value], error, color=INK, fmt="o", capsize=3, zorder=3, label=label
         )
-        draw_baselines(axes, result, [low, high, *(value for _, value in points)])
+        draw_baselines(axes, result.baselines, [low, high, *(value for _, value in points)])
 
 
 def recorded(history: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:
@@ -54,15 +54,14 @@ def recorded(history: list[dict[str, Any]], key: str) -> list[tuple[int, float]]
     return [(line["step"], line[key]) for line in history if key in line and math.isfinite(line[key])]
 
 
-def draw_baselines(axes: Axes, result: Result, values: list[float]) -> None:
+def draw_baselines(axes: Axes, baselines: dict[str, float], values: list[float]) -> None:
     """A dashed line for each baseline that lies no farther off than the values do from each other.
 
     The others would flatten the curve: they stand below it.
     """
     reach = max(values) - min(values)
     ordered = sorted(
-        (baseline for baseline in result.baselines.items() if math.isfinite(baseline[1])),
-        key=lambda baseline: baseline[1],
+        (baseline for baseline in baselines.items() if math.isfinite(baseline[1])), key=lambda baseline: baseline[1]
     )
     near = [baseline for baseline in ordered if min(values) - reach <= baseline[1] <= max(values) + reach]
     for _, value in near:
@@ -76,7 +75,7 @@ def draw_baselines(axes: Axes, result: Result, values: list[float]) -> None:
         axes.text(
             0.01,
             height,
-            f"{baseline} {result.written(result.baselines[baseline])}",
+            f"{baseline} {baselines[baseline]:.3f}",
             transform=axes.transAxes,
             color=BASELINE,
             fontsize="small",
@@ -84,9 +83,7 @@ def draw_baselines(axes: Axes, result: Result, values: list[float]) -> None:
             in_layout=False,
             bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
-    far = ", ".join(
-        f"{baseline} {result.written(value)}" for baseline, value in ordered if (baseline, value) not in near
-    )
+    far = ", ".join(f"{baseline} {value:.3f}" for baseline, value in ordered if (baseline, value) not in near)
     if far:
         axes.set_xlabel(fill(f"step (farther off: {far})", 64), fontsize="small", parse_math=False)
 

@@ -67,16 +67,11 @@ class Result:
         words = "beaten" if self.beats(baseline) else "not beaten"
         return f"{words}, inside the interval" if self.leaves_open(baseline) else words
 
-    def written(self, value: float) -> str:
-        """A value of this metric with three decimals; with more where the model's would begin behind the second."""
-        decimals = 2 - math.floor(math.log10(abs(self.value))) if 1e-9 < abs(self.value) < 0.01 else 3
-        return f"{value:.{decimals}f}"
-
     @property
     def remark(self) -> str:
         """What is to be said of the value."""
         if self.ci95:
-            return f"95 % interval {self.written(self.ci95[0])} to {self.written(self.ci95[1])}, n = {self.n}"
+            return f"95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f}, n = {self.n}"
         return "" if self.n is None else f"n = {self.n}, too few for an interval"
 
     def as_dict(self) -> dict[str, Any]:
@@ -156,6 +151,6 @@ def show(results: Mapping[str, Result]) -> None:
     rows = []
     for name, result in results.items():
         ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-        rows.append((name.replace("_", " "), result.written(result.value), result.remark))
-        rows += [(f"  {baseline}", result.written(at), result.outcome(at)) for baseline, at in ordered]
+        rows.append((name.replace("_", " "), f"{result.value:.3f}", result.remark))
+        rows += [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
     print("\n".join(aligned(rows, "<32", ">10", "<")))

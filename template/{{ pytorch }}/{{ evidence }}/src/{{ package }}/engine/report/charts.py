@@ -68,7 +68,7 @@ def standing(result: Result) -> Figure | None:
         color = BASELINE if row else INK
         axes.plot(value, row, "o", color=color)
         weight = "normal" if row else "bold"
-        for place, words, side in ((0, name, "left"), (1, result.written(value), "right")):
+        for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):
             axes.text(
                 place, row - 0.24, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
                 parse_math=False, in_layout=False,
