@@ -20,6 +20,9 @@ class ImageConfig:
     """Pixels along the side that images of your own are brought to; the digits have 8."""
     grey: bool = False
     """Take images of your own without their colours."""
+    decode: Literal["once", "always"] = "once"
+    """once: images are decoded beforehand, and their pixels kept in .cache/; always: whenever one is drawn, and only
+    where it lies is kept, for sets that are larger than the disk. The results are the same."""
     skip_damaged: bool = False
     """Leave out what cannot be decoded, instead of naming it and stopping."""
     classes: tuple[str, ...] = ()
