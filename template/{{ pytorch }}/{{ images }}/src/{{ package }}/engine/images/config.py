@@ -21,8 +21,8 @@ class ImageConfig:
     grey: bool = False
     """Take images of your own without their colours."""
     decode: Literal["once", "always"] = "once"
-    """once: images are decoded beforehand, and their pixels kept in .cache/; always: whenever one is drawn, and only
-    where it lies is kept, for sets that are larger than the disk. The results are the same."""
+    """once: the pixels of your own images are kept in .cache/; always: an image is decoded whenever it is drawn, by
+    --train.num-workers ahead of the step. The results are the same."""
     skip_damaged: bool = False
     """Leave out what cannot be decoded, instead of naming it and stopping."""
     classes: tuple[str, ...] = ()
