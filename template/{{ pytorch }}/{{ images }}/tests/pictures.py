@@ -1,5 +1,6 @@
 """Pictures that tests draw."""
 
+import tarfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,15 @@ def lay(root: Path, *names: str, first: int = 0) -> None:
 def classes(root: Path, *labels: str, each: int = 10, first: int = 0) -> None:
     """A folder of so many photographs for each class."""
     lay(root, *(f"{label}/{number}.png" for label in labels for number in range(each)), first=first)
+
+
+def pack(name: str, *members: tuple[str, bytes], mode: str = "w") -> Path:
+    """A tar file of these members."""
+    file = Path(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(file, mode) as archive:  # type: ignore[call-overload]
+        for member, content in members:
+            info = tarfile.TarInfo(member)
+            info.size = len(content)
+            archive.addfile(info, BytesIO(content))
+    return file

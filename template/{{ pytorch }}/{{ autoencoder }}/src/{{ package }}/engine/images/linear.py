@@ -1,5 +1,7 @@
 """What the mean image, and the best linear code, leave of images."""
 
+import math
+
 import numpy as np
 from sklearn.decomposition import PCA
 
@@ -17,7 +19,7 @@ def errors(train: Images, held_out: Images, components: int) -> dict[str, float]
     No linear encoder and decoder with as many latents has a smaller error on the images that PCA is fitted to (Eckart
     & Young 1936).
     """
-    x = pixels(train, np.concatenate(train.chunks(min(MOST, max(1, NUMBERS // train.pixels[0].size)))))
+    x = pixels(train, np.concatenate(train.chunks(min(MOST, max(1, NUMBERS // math.prod(train.pixels.shape[1:]))))))
     pca = PCA(min(components, *x.shape), random_state=0).fit(x)
     left, residue = 0.0, 0.0
     for indices in held_out.chunks():

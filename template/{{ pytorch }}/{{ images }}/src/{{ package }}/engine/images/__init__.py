@@ -1,1 +1,1 @@
-"""Images of a person's own: found, decoded once to one size, grouped, and split."""
+"""Images of a person's own: found, decoded to one size, grouped, and split."""

@@ -20,6 +20,9 @@ class ImageConfig:
     """Pixels along the side that images of your own are brought to; the digits have 8."""
     grey: bool = False
     """Take images of your own without their colours."""
+    decode: Literal["once", "always"] = "once"
+    """once: the pixels of your own images are kept in .cache/; always: an image is decoded whenever it is drawn, by
+    --train.num-workers ahead of the step. The results are the same."""
     skip_damaged: bool = False
     """Leave out what cannot be decoded, instead of naming it and stopping."""
     classes: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """One split of images, and the facts about all of them that a model is made by."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from ..core.batch import Batch
 from ..core.files import write_atomically
 from ..core.json_io import read_json
 from ..splits.leakage import Leakage
+from .on_demand import OnDemand
 
 FACTS = "images.json"
 """The file of a run with its facts."""
@@ -30,7 +32,12 @@ class Images:
     """One split, whose pixels may lie on the disk."""
 
     def __init__(
-        self, pixels: np.ndarray, rows: np.ndarray, y: np.ndarray, brightest: int, captions: tuple[str, ...] = ()
+        self,
+        pixels: np.ndarray | OnDemand,
+        rows: np.ndarray,
+        y: np.ndarray,
+        brightest: int,
+        captions: tuple[str, ...] = (),
     ) -> None:
         """`pixels`, (N, C, Y, X), uint8 up to `brightest`, are of all splits; `rows` of this one, with classes `y`."""
         self.pixels, self.rows, self.y, self.brightest, self.captions = pixels, rows, y, brightest, captions
@@ -48,7 +55,7 @@ class Images:
         chosen = np.arange(len(self))
         if most is not None and len(self) > most:
             chosen = np.linspace(0, len(self) - 1, most).round().astype(np.int64)
-        together = max(1, CHUNK // self.pixels[0].size)
+        together = max(1, CHUNK // math.prod(self.pixels.shape[1:]))
         return np.split(chosen, range(together, len(chosen), together))
 
     def __getstate__(self) -> dict[str, object]:
@@ -93,17 +100,14 @@ class ImageData(NamedTuple):
     """What the splits share: nothing, unless the grouping is changed."""
 
 
-def spread(train: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, over all pixels of the training split, from 0 to 1."""
-    channels = train.pixels.shape[1]
-    total, squares, count = np.zeros(channels), np.zeros(channels), 0
-    for indices in train.chunks():
-        pixels = train.pixels[train.rows[indices]].astype(np.float64) / train.brightest
-        total += pixels.sum((0, 2, 3))
-        squares += (pixels**2).sum((0, 2, 3))
-        count += pixels.size // channels
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
+def spread(sums: np.ndarray, count: int, brightest: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, over all pixels of some images, from 0 to 1.
+
+    `sums`, (n, C, 2), uint64, are of the `count` values of a channel of an image, and of their squares.
+    """
+    total, squares = (sums.sum(0) / (len(sums) * count)).T  # of whole numbers: in any order the same
+    mean = total / brightest
+    std = np.sqrt(np.maximum(squares / brightest**2 - mean**2, 1e-8))
     return tuple(mean.tolist()), tuple(std.tolist())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.folders import place_of, reasons, unfit, walk
-from .items import SPLIT_NAMES, SUFFIXES, Item, Source, mixed, natural
+from .items import SPLIT_NAMES, SUFFIXES, Item, Place, Source, mixed, natural
 
 
 def source_of(root: Path) -> Source:
@@ -81,4 +81,4 @@ def item_of(root: Path, file: Path) -> Item:
     split = SPLIT_NAMES.get(folders[0].lower()) if folders else None
     if split:
         folders.pop(0)
-    return Item(name.as_posix(), file.read_bytes, label=folders[0] if folders else None, split=split)
+    return Item(name.as_posix(), Place(str(file)), label=folders[0] if folders else None, split=split)

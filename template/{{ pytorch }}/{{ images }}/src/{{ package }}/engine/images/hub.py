@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
-from .items import SPLIT_NAMES, Item, Source
+from .items import SPLIT_NAMES, Item, Place, Source
 
 MOST = 300
 """Characters of an error of the library's that are shown."""
@@ -68,4 +68,4 @@ def reader(image: Any) -> Callable[[], bytes]:
     if image is None:
         return bytes  # nothing, which is no whole image
     content = image["bytes"]
-    return BytesIO(content).getvalue if content is not None else Path(image["path"]).read_bytes
+    return BytesIO(content).getvalue if content is not None else Place(image["path"])

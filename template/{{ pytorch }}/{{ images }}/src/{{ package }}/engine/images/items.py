@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -16,13 +18,29 @@ SPLIT_NAMES = {
 """What people call the splits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image's file lies: by itself, or inside another."""
+
+    file: str
+    offset: int = 0
+    size: int = -1
+    """Bytes; -1 is all of them."""
+
+    def __call__(self) -> bytes:
+        """The content."""
+        with Path(self.file).open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
 class Item(NamedTuple):
     """An image, and what is known of it; None is what the source does not say."""
 
     name: str
     """Its place in the source, as a person finds it."""
     read: Callable[[], bytes]
-    """The content of its file."""
+    """The content of its file: a `Place`, wherever it can be read again later and by another process."""
     label: str | None = None
     """The name of its class."""
     caption: str | None = None

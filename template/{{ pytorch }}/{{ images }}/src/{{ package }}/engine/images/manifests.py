@@ -10,7 +10,7 @@ from typing import Any
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.folders import place_of
-from .items import SPLIT_NAMES, Item, Source, mixed
+from .items import SPLIT_NAMES, Item, Place, Source, mixed
 
 COLUMNS = ("path", "label", "caption", "split", "group")
 SHOWN = 3
@@ -74,7 +74,7 @@ def item_of(file: Path, number: int, row: dict[str, Any]) -> Item:
         raise Problem(f"{file}, row {number}: the split {split} is none of {', '.join(SPLIT_NAMES)}")
     return Item(
         path,
-        (file.parent / path).read_bytes,
+        Place(str(file.parent / path)),
         said.get("label"),
         said.get("caption"),
         SPLIT_NAMES[split.lower()] if split else None,

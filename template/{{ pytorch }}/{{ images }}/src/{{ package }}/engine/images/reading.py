@@ -1,6 +1,7 @@
 """A person's own images, from their source to the splits."""
 
 import json
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
+from ..core.folders import place_of
 from ..splits.division import Division
 from ..splits.splits import SPLITS, Entry, lock
 from . import folders, hub, manifests, shards
@@ -32,9 +34,9 @@ def source_of(path: str) -> Source:
     """
     if path.startswith("hf:"):
         return hub.source_of(path)
-    root = Path(path)
-    if not root.exists():
-        raise Problem(f"{root} does not exist: --data.path takes a folder, .csv, .parquet, .tar or hf:owner/name")
+    if not Path(path).exists():
+        raise Problem(f"{path} does not exist: --data.path takes a folder, .csv, .parquet, .tar or hf:owner/name")
+    root = Path(place_of(Path(path)))  # the files are found from here by another run, however it writes the path
     if root.suffix.lower() in (".csv", ".parquet"):
         return manifests.source_of(root)
     if root.suffix.lower() == ".tar" or shards.shards_in(root):
@@ -53,7 +55,7 @@ def read(config: ImageConfig, division: Division | None = None) -> ImageData:
     assert config.path is not None
     source = source_of(config.path)
     channels = 1 if config.grey else 3
-    images = stored(source, config.size, channels, config.skip_damaged)
+    images = stored(source, config.size, channels, config.skip_damaged, config.decode == "always")
     names, y = labelled(images.items, config.classes)
     groups = grouped(images.keys, images.pairs, images.items)
     sides = placed(groups, y, images.items, SHARES)
@@ -78,7 +80,7 @@ def read(config: ImageConfig, division: Division | None = None) -> ImageData:
         describe(source, names, y, rows, dropped)
     captions = {split: tuple(images.items[row].caption or "" for row in of.tolist()) for split, of in rows.items()}
     splits = {split: Images(images.pixels, of, y[of], BRIGHTEST, captions[split]) for split, of in rows.items()}
-    facts = Facts(names, channels, config.size, *spread(splits["train"]))
+    facts = Facts(names, channels, config.size, *spread(images.sums[rows["train"]], config.size**2, BRIGHTEST))
     rule = f"correlation of small images at least {SHARE}, perceptual hashes that differ in fewer than {FAR} bits"
     found = shared([item.name for item in images.items], whole, sides, images.keys, groups, images.pairs, rule)
     return ImageData(splits, facts, digest, found)
@@ -86,7 +88,7 @@ def read(config: ImageConfig, division: Division | None = None) -> ImageData:
 
 def entries(images: Stored, names: tuple[str, ...], y: np.ndarray, rows: dict[str, np.ndarray]) -> list[Entry]:
     """What the lock records of each class: the bytes of its pixels, a hash of them and of the captions, and counts."""
-    found, size = [], images.pixels[0].size
+    found, size = [], math.prod(images.pixels.shape[1:])
     for label in np.unique(np.concatenate([y[of] for of in rows.values()])).tolist():
         parts = {
             split: sorted((images.keys[row], images.items[row].caption or "") for row in of[y[of] == label].tolist())

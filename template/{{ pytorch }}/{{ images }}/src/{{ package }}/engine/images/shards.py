@@ -7,27 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..core.folders import place_of, reasons, unfit, walk
-from .items import SPLIT_NAMES, SUFFIXES, Item, Source
+from .items import SPLIT_NAMES, SUFFIXES, Item, Place, Source
 
 LABELS, CAPTIONS = ("cls", "label"), ("txt", "caption")
-
-
-class Member(NamedTuple):
-    """One part of an example: its bytes in a tar file."""
-
-    shard: Path
-    offset: int
-    size: int
-
-    def read(self) -> bytes:
-        with self.shard.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
 
 
 def shards_in(root: Path) -> list[Path]:
@@ -74,13 +60,13 @@ def items_of(shards: list[Path]) -> Iterator[Item]:
                 yield item_of(shard, key, image, parts)
 
 
-def examples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
+def examples(shard: Path) -> Iterator[tuple[str, dict[str, Place]]]:
     """Each key of a file, and its parts by their suffixes: what stands behind the first dot of the name.
 
     Raises:
         Problem: the file is no tar file, is cut, or holds a member twice.
     """
-    key, parts = "", dict[str, Member]()
+    key, parts = "", dict[str, Place]()
     for name, member in members(shard):
         folder, slash, base = name.rpartition("/")
         stem, _, suffix = base.partition(".")
@@ -95,7 +81,7 @@ def examples(shard: Path) -> Iterator[tuple[str, dict[str, Member]]]:
         yield key, parts
 
 
-def members(shard: Path) -> Iterator[tuple[str, Member]]:
+def members(shard: Path) -> Iterator[tuple[str, Place]]:
     """The files in a tar file that are not hidden.
 
     Raises:
@@ -105,7 +91,7 @@ def members(shard: Path) -> Iterator[tuple[str, Member]]:
         with tarfile.open(shard, "r:") as archive, shard.open("rb") as file:
             for member in archive:
                 if member.isfile() and not member.name.rpartition("/")[2].startswith("."):
-                    yield member.name, Member(shard, member.offset_data, member.size)
+                    yield member.name, Place(str(shard), member.offset_data, member.size)
             file.seek(archive.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # for tarfile, any damage is the end
                 raise tarfile.ReadError(f"it is damaged or cut at byte {archive.offset}")
@@ -113,11 +99,11 @@ def members(shard: Path) -> Iterator[tuple[str, Member]]:
         raise Problem(f"{shard} is not a whole, uncompressed .tar file: {error}") from None
 
 
-def item_of(shard: Path, key: str, image: Member, parts: dict[str, Member]) -> Item:
+def item_of(shard: Path, key: str, image: Place, parts: dict[str, Place]) -> Item:
     """What an example's parts say of its image."""
 
     def text(suffixes: tuple[str, ...]) -> str | None:
-        said = next((parts[suffix].read() for suffix in suffixes if suffix in parts), None)
+        said = next((parts[suffix]() for suffix in suffixes if suffix in parts), None)
         return None if said is None else said.decode(errors="replace").strip() or None
 
     further = json_of(shard, key, parts["json"]) if "json" in parts else {}
@@ -125,7 +111,7 @@ def item_of(shard: Path, key: str, image: Member, parts: dict[str, Member]) -> I
     group = further.get("group")
     return Item(
         f"{shard.name}/{key}",
-        image.read,
+        image,
         None if label is None else str(label),
         None if caption is None else str(caption),
         split_of(shard),
@@ -133,10 +119,10 @@ def item_of(shard: Path, key: str, image: Member, parts: dict[str, Member]) -> I
     )
 
 
-def json_of(shard: Path, key: str, part: Member) -> dict[str, object]:
+def json_of(shard: Path, key: str, part: Place) -> dict[str, object]:
     """The object in an example's .json."""
     try:
-        found = json.loads(part.read())
+        found = json.loads(part())
     except (ValueError, RecursionError) as error:
         raise Problem(f"{shard}, {key}.json is not JSON: {error}") from None
     if not isinstance(found, dict):

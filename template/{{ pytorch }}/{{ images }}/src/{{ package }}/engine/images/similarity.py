@@ -22,6 +22,10 @@ BANDS = 8
 are parts, and 94 % of those that differ in 11."""
 SHARE = 0.97
 """What the small images of two candidates correlate by at least: a hash alone takes drawings on white for the same."""
+BLOCK = 2**17
+"""Pairs of hashes that are compared at once, ..."""
+TOGETHER = 512
+"""... and pairs of small images."""
 
 
 def perceptual_hash(pixels: np.ndarray) -> tuple[int, np.ndarray]:
@@ -50,43 +54,68 @@ def near_pairs(hashes: np.ndarray, small: np.ndarray) -> Iterator[Pair]:
     They connect all that such pairs connect, and no more are given: of equal images each is compared through the first
     alone, and what other pairs connect is not compared, so that a film's frames do not take the square of their number.
 
-    `hashes` is (n,), uint64; `small` is (n, channels · SMALL²), uint8.
+    `hashes` is (n,), uint64; `small` is (n, channels · SMALL²), uint8, and may lie on the disk.
     """
-    first = dict[tuple[int, str], int]()
-    for row, value in enumerate(hashes.tolist()):
-        like = first.setdefault((value, fingerprint(small[row].tobytes())), row)
-        if like != row:
-            yield Pair(like, row, 1.0)
-    rows = np.array(sorted(first.values()), dtype=np.int64)
-    group = np.arange(len(hashes))
-    for one, others in candidates(hashes[rows]):
-        row, apart = rows[one], rows[others]
-        apart = apart[group[apart] != group[row]]
-        if not len(apart):
-            continue
-        likeness = correlations(small[row], small[apart])
-        alike = likeness >= SHARE
-        joining, where = np.unique(group[apart[alike]], return_index=True)
-        for other, value in zip(apart[alike][where].tolist(), likeness[alike][where].tolist(), strict=True):
-            yield Pair(int(row), other, value)
-        if len(joining):
-            group[np.isin(group, joining)] = group[row]
+    first = firsts(hashes, small)
+    rows = np.flatnonzero(first == np.arange(len(first)))
+    for row in np.flatnonzero(first != np.arange(len(first))).tolist():
+        yield Pair(int(first[row]), row, 1.0)
+    parent = np.arange(len(hashes))
+    for places in candidates(hashes[rows]):
+        pairs = rows[places]
+        while (apart := np.ptp(roots(parent, pairs), axis=1) > 0).any():
+            some, pairs = np.split(pairs[apart], [TOGETHER])
+            likeness = correlations(small[some[:, 0]], small[some[:, 1]])
+            for (one, other), value in zip(some.tolist(), likeness.tolist(), strict=True):
+                if value >= SHARE:
+                    ends = roots(parent, np.array([one, other]))
+                    if ends[0] != ends[1]:
+                        parent[ends.max()] = ends.min()
+                        yield Pair(one, other, value)
 
 
-def candidates(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """A place, and others whose hashes differ from its hash in fewer than FAR bits; each two once."""
+def firsts(hashes: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """The first row that is equal to each one, (n,), int64."""
+    first = np.arange(len(hashes))
+    for rows in equal_runs(hashes):
+        if len(rows) > 1:
+            seen = dict[str, int]()
+            for row in rows.tolist():
+                first[row] = seen.setdefault(fingerprint(small[row].tobytes()), row)
+    return first
+
+
+def equal_runs(values: np.ndarray) -> list[np.ndarray]:
+    """The places of each value, in their order."""
+    order = np.argsort(values, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
+
+
+def roots(parent: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """What stands for the group of each row; the ways there are shortened."""
+    found = parent[rows]
+    while (further := parent[found] != found).any():
+        found[further] = parent[found[further]]
+    parent[rows] = found
+    return found
+
+
+def candidates(hashes: np.ndarray) -> Iterator[np.ndarray]:
+    """Places of pairs, (n, 2), whose hashes differ in fewer than FAR bits; each two once, some at a time."""
     for band in range(BANDS):
-        part = bits_of(hashes, band)
-        order = np.argsort(part, kind="stable")
-        for bucket in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
-            values = hashes[bucket]
-            for place, one in enumerate(bucket.tolist()):
-                differing = values[place + 1 :] ^ values[place]
-                close = np.flatnonzero(np.bitwise_count(differing) < FAR)
+        for bucket in equal_runs(bits_of(hashes, band)):
+            values, start = hashes[bucket], 0
+            while start < len(bucket) - 1:
+                stop = start + max(1, BLOCK // (len(bucket) - start))
+                differing = values[start:stop, None] ^ values[None, start + 1 :]
+                close = np.flatnonzero(np.bitwise_count(differing) < FAR)  # in two dimensions it is slower
+                one, other = np.divmod(close, differing.shape[1])
+                one, other = one[one <= other], other[one <= other]
                 for earlier in range(band):  # which gave those that agree there
-                    close = close[bits_of(differing[close], earlier) != 0]
-                if len(close):
-                    yield one, bucket[place + 1 :][close]
+                    new = bits_of(differing[one, other], earlier) != 0
+                    one, other = one[new], other[new]
+                yield bucket[start + np.stack([one, other + 1], 1)]
+                start = stop
 
 
 def bits_of(hashes: np.ndarray, band: int) -> np.ndarray:
@@ -95,12 +124,12 @@ def bits_of(hashes: np.ndarray, band: int) -> np.ndarray:
     return (hashes >> np.uint64(width * band)) & np.uint64(2**width - 1)
 
 
-def correlations(one: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Of a small image with others, (n,), each colour about its own mean; 0 where an image is of one colour.
+def correlations(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Of small images with others, (n,), each colour about its own mean; 0 where an image is of one colour.
 
-    `one` is (channels · SMALL²,) and `others` (n, channels · SMALL²), uint8.
+    Both are (n, channels · SMALL²), uint8.
     """
-    a, b = (x.reshape(len(x), -1, SMALL**2).astype(np.float32) for x in (one[None], others))
+    a, b = (x.reshape(len(x), -1, SMALL**2).astype(np.float32) for x in (some, others))
     a, b = (x - x.mean(2, keepdims=True) for x in (a, b))
     lengths = np.sqrt((a**2).sum((1, 2)) * (b**2).sum((1, 2)))
     found: np.ndarray = (a * b).sum((1, 2)) / np.maximum(lengths, 1e-9)

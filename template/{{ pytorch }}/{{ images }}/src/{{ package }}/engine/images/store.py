@@ -1,13 +1,19 @@
-"""Images decoded once to one size, and kept on the disk: training reads pixels, and memory does not grow with them."""
+"""Images brought to one size, compared, and kept on the disk: their pixels, or the places of their files.
+
+Training reads them from there, and memory does not grow with the pixels.
+"""
 
 import json
 import os
+import shutil
 import sys
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -19,10 +25,12 @@ from ..core.errors import Problem
 from ..splits.dedup import Pair
 from .decoding import Damaged, decoded, quiet
 from .items import Item, Source
+from .on_demand import OnDemand, places_in
 from .similarity import SMALL, near_pairs, perceptual_hash
 
-FORMAT = 1
+FORMAT = 2
 """Rises when what is kept changes."""
+PIXELS, SMALLS, SUMS, TABLE, FOUND = "pixels.u8", "small.u8", "sums.u64", "table.jsonl", "found.json"
 AHEAD = 64
 """Images that are decoded before they are asked for."""
 NAMED = 3
@@ -33,7 +41,7 @@ TOO_MANY = 0.1
 class Stored(NamedTuple):
     """What is kept of a source's images."""
 
-    pixels: np.ndarray
+    pixels: np.ndarray | OnDemand
     """(n, channels, size, size), uint8, on the disk."""
     pairs: list[Pair]
     """Those that are nearly equal, as `near_pairs` gives them."""
@@ -41,6 +49,8 @@ class Stored(NamedTuple):
     """A hash of each image's pixels."""
     items: list[Item]
     """Without what reads them."""
+    sums: np.ndarray
+    """(n, channels, 2), uint64, on the disk: of each channel's values, and of their squares."""
 
 
 class Decoded(NamedTuple):
@@ -50,31 +60,39 @@ class Decoded(NamedTuple):
     hash: int
     small: np.ndarray
     key: str
+    sums: np.ndarray
 
 
-def stored(source: Source, size: int, channels: int, skip_damaged: bool) -> Stored:
-    """The images of a source, decoded and compared now or before.
+def stored(source: Source, size: int, channels: int, skip_damaged: bool, always: bool = False) -> Stored:
+    """The images of a source, decoded and compared now or before; to be decoded `always`, or read.
 
     Raises:
-        Problem: some are damaged and `skip_damaged` is not set, or more than a tenth of them are, or none is whole.
+        Problem: some are damaged and `skip_damaged` is not set, or more than a tenth of them are, or none is whole; or
+            the disk has no room for their pixels.
     """
-    name = fingerprint(f"{FORMAT} {source.key} {size} {channels} {skip_damaged}")[:16]
+    name = fingerprint(f"{FORMAT} {source.key} {size} {channels} {skip_damaged} {always}")[:16]
     folder = kept(
         f"images-{name}",
-        f"decoding {source.described} to {size} x {size} pixels",
-        lambda folder: write(folder, source, size, channels, skip_damaged),
+        f"{'indexing' if always else 'decoding'} {source.described} at {size} x {size} pixels",
+        lambda folder: write(folder, source, size, channels, skip_damaged, always),
     )
-    table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
-    if table["damaged"]:
-        print(f"{table['damaged']}; they are left out", file=sys.stderr)
-    count = len(table["keys"])
-    columns = (table[name] for name in ("names", "labels", "captions", "splits", "groups"))
-    items = [Item(name, nothing, *further) for name, *further in zip(*columns, strict=True)]
+    found = json.loads((folder / FOUND).read_text(encoding="utf-8"))
+    if found["damaged"]:
+        print(f"{found['damaged']}; they are left out", file=sys.stderr)
+    keys, items, known = list[str](), list[Item](), dict[str | None, str | None]()
+    with (folder / TABLE).open(encoding="utf-8") as lines:
+        for line in lines:
+            key, name, caption, *shared = json.loads(line)
+            label, split, group = (known.setdefault(said, said) for said in shared)  # one text for all that say it
+            keys.append(key)
+            items.append(Item(name, nothing, label, caption, split, group))
+    shape = (len(keys), channels, size, size)
     return Stored(
-        np.memmap(folder / "pixels.u8", np.uint8, "r", shape=(count, channels, size, size)),
-        [Pair(*pair) for pair in table["pairs"]],
-        table["keys"],
+        OnDemand(folder, shape) if always else np.memmap(folder / PIXELS, np.uint8, "r", shape=shape),
+        [Pair(*pair) for pair in found["pairs"]],
+        keys,
         items,
+        np.memmap(folder / SUMS, np.uint64, "r", shape=(len(keys), channels, 2)),
     )
 
 
@@ -83,26 +101,54 @@ def nothing() -> bytes:
     raise AssertionError("it was decoded before")
 
 
-def write(folder: Path, source: Source, size: int, channels: int, skip_damaged: bool) -> None:
-    """Decode all images of a source into a folder."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("names", "labels", "captions", "splits", "groups", "keys")}
-    damaged, hashes = list[str](), list[int]()
-    with quiet(), (folder / "pixels.u8").open("wb") as pixels, (folder / "small.u8").open("wb") as small:
+def write(folder: Path, source: Source, size: int, channels: int, skip_damaged: bool, always: bool) -> None:
+    """Decode all images of a source, and write what is kept of them into a folder."""
+    damaged, hashes = list[str](), array("Q")
+    if not always:
+        require_room(folder, source, channels * size**2)
+    with (
+        quiet(),
+        places_in(folder) if always else pixels_in(folder) as keep,
+        (folder / SMALLS).open("wb") as small,
+        (folder / SUMS).open("wb") as sums,
+        (folder / TABLE).open("w", encoding="utf-8", newline="\n") as table,
+    ):
         for item, image in decoded_in_order(source, size, channels):
             if isinstance(image, Damaged):
                 damaged.append(f"{item.name} ({image})")
                 continue
-            pixels.write(image.pixels.tobytes())
+            keep(item, image.pixels)
             small.write(image.small.tobytes())
+            sums.write(image.sums.tobytes())
             hashes.append(image.hash)
-            row = (item.name, item.label, item.caption, item.split, item.group, image.key)
-            for column, value in zip(columns.values(), row, strict=True):
-                column.append(value)
+            row = (image.key, item.name, item.caption, item.label, item.split, item.group)
+            table.write(json.dumps(row) + "\n")
     said = skipped(damaged, len(hashes), skip_damaged)
-    compared = np.memmap(folder / "small.u8", np.uint8, "r", shape=(len(hashes), channels * SMALL**2))
-    pairs = list(near_pairs(np.array(hashes, dtype=np.uint64), compared))
-    table = json.dumps(columns | {"damaged": said, "pairs": pairs})
-    (folder / "table.json").write_text(table, encoding="utf-8", newline="\n")
+    compared = np.memmap(folder / SMALLS, np.uint8, "r", shape=(len(hashes), channels * SMALL**2))
+    pairs = list(near_pairs(np.frombuffer(hashes, dtype=np.uint64), compared))
+    (folder / FOUND).write_text(json.dumps({"damaged": said, "pairs": pairs}), encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def pixels_in(folder: Path) -> Iterator[Callable[[Item, np.ndarray], object]]:
+    """Writes the pixels of one image after another into a folder."""
+    with (folder / PIXELS).open("wb") as file:
+        yield lambda item, pixels: file.write(pixels.tobytes())
+
+
+def require_room(folder: Path, source: Source, each: int) -> None:
+    """Refuse images whose pixels, `each` bytes of one, have no room on the disk.
+
+    Raises:
+        Problem: it is so.
+    """
+    number = sum(1 for _ in source.items()) if source.number is None else source.number
+    needed, free = number * each, shutil.disk_usage(folder).free
+    if needed > free:
+        raise Problem(
+            f"the pixels of {number} images need {needed:,} bytes, and {free:,} are free on this disk: "
+            "use --data.decode always, which keeps none, or a smaller --data.size"
+        )
 
 
 def skipped(damaged: list[str], whole: int, skip: bool) -> str:
@@ -134,7 +180,9 @@ def decoded_in_order(source: Source, size: int, channels: int) -> Iterator[tuple
             return damage
         except OSError as error:
             return Damaged(error.strerror or str(error))
-        return Decoded(pixels, *perceptual_hash(pixels), fingerprint(pixels.tobytes()))
+        values = pixels.reshape(channels, -1).astype(np.uint32)
+        sums = np.stack([values.sum(1, dtype=np.uint64), (values**2).sum(1, dtype=np.uint64)], 1)
+        return Decoded(pixels, *perceptual_hash(pixels), fingerprint(pixels.tobytes()), sums)
 
     waiting = deque[tuple[Item, Future[Decoded | Damaged]]]()
     console = Console(stderr=True)
