@@ -1,4 +1,4 @@
-"""The rendered CLIP against Hugging Face's, with the same weights."""
+"""The rendered CLIP against Hugging Face's, and its convolutional tower against their ConvNeXt."""
 
 import importlib
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import torch
 from rendering import render
 from torch import Tensor, nn
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, ConvNextConfig, ConvNextModel
 
 PATCH, SIZE, CONTEXT, VOCABULARY, WIDTH, TEXT_WIDTH, EMBEDDING = 4, 16, 7, 260, 12, 8, 6
 SHARED = {"num_hidden_layers": 2, "hidden_act": "gelu", "attention_dropout": 0.0}
@@ -31,23 +31,24 @@ def package(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mo
     return importlib.import_module("clip_oracle")
 
 
-def ours(package: ModuleType) -> nn.Module:
+def ours(package: ModuleType, **changes: Any) -> nn.Module:
     """Ours, with every parameter drawn anew."""
     model_py, config_py, examples_py = (
         importlib.import_module(f"{package.__name__}.{name}") for name in ("model", "config", "engine.images.examples")
     )
-    config = config_py.ModelConfig(
-        patch=PATCH,
-        width=WIDTH,
-        layers=2,
-        heads=3,
-        text_width=TEXT_WIDTH,
-        text_layers=2,
-        text_heads=2,
-        context_length=CONTEXT,
-        vocab_size=VOCABULARY,
-        embedding=EMBEDDING,
-    )
+    sizes: dict[str, Any] = {
+        "patch": PATCH,
+        "width": WIDTH,
+        "layers": 2,
+        "heads": 3,
+        "text_width": TEXT_WIDTH,
+        "text_layers": 2,
+        "text_heads": 2,
+        "context_length": CONTEXT,
+        "vocab_size": VOCABULARY,
+        "embedding": EMBEDDING,
+    }
+    config = config_py.ModelConfig(**sizes | changes)
     facts = examples_py.Facts((), 3, SIZE, (0.0,) * 3, (1.0,) * 3)
     torch.manual_seed(0)
     model: nn.Module = model_py.Clip(config, config_py.LossConfig(), facts).double()
@@ -162,3 +163,38 @@ def test_a_planted_fault_is_noticed(package: ModuleType) -> None:
     features: Any = mine(images, torch.cat((tokens[:, :1] * 0 + 5, tokens[:, :-1]), 1))
     logits = features.scale * features.image @ features.text.T
     assert (logits - expected).abs().max() > 1e-2
+
+
+def test_the_convolutional_tower_equals_convnext_but_for_its_projection(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With their kernel and epsilon, and without the scales of their layers; the parameters come in the same order."""
+    model_py = importlib.import_module(f"{package.__name__}.model")
+    monkeypatch.setattr(model_py, "KERNEL", 7)
+    tower = ours(package, image_tower="cnn", patch=1).get_submodule("image")
+    config = ConvNextConfig(
+        patch_size=1,
+        num_stages=2,
+        hidden_sizes=[WIDTH // 2, WIDTH],
+        depths=[2, 2],
+        layer_scale_init_value=0.0,
+        layer_norm_eps=1e-6,
+    )
+    other = ConvNextModel(config).double()
+    for module in tower.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = 1e-6
+    output = tower.get_parameter("output.weight")
+    both = list(zip((p for p in tower.parameters() if p is not output), other.parameters(), strict=True))
+    with torch.no_grad():
+        for mine, theirs in both:
+            theirs.copy_(mine)
+    images, way = torch.rand(3, 3, SIZE, SIZE, dtype=torch.float64), torch.randn(3, EMBEDDING).double()
+    found = tower(images)
+    expected = nn.functional.normalize(other(images).pooler_output @ output.T, dim=-1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    for features in (found, expected):
+        (features * way).sum().backward()
+    for mine, theirs in both:
+        assert mine.grad is not None
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=1e-12)
