@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import DataConfig, LossConfig, ModelConfig
-from .data import PairData, Pairs, TrainingPairs, load
+from .data import PairData, Pairs, TrainingPairs, load, load_images
 from .engine.core.batch import Batch
 from .engine.core.errors import Problem, require
 from .engine.core.gather import first_row, gather
@@ -53,7 +53,7 @@ class Pairing(ImageTask):
 
     @property
     def images(self) -> ImageData:
-        return self.pairs.images
+        return load_images(self.source, self.division)[0]
 
     @property
     def tokenizer(self) -> Tokenizer:
