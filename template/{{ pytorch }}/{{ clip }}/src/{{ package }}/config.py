@@ -39,14 +39,16 @@ class DataConfig(ImageConfig):
 class ModelConfig:
     """Sizes of the two towers."""
 
+    image_tower: Literal["vit", "cnn"] = "vit"
+    """vit: attention between the patches; cnn: convolutions, in stages that halve the image (ConvNeXt)."""
     patch: int = 4
     """Pixels along the side of a patch of the image."""
     width: int
-    """Channels of the image's tower."""
+    """Channels of the image's tower; of a cnn's last stage, and half as many in each one before."""
     layers: int
-    """Its blocks."""
+    """Its blocks; of each stage of a cnn."""
     heads: int
-    """Its attention heads."""
+    """Its attention heads; a cnn has none."""
     text_width: int
     """Channels of the captions' tower."""
     text_layers: int
@@ -61,13 +63,14 @@ class ModelConfig:
     """Numbers that an image, or a caption, is compared by."""
 
     def __post_init__(self) -> None:
-        for tower in ("", "text_"):
-            width, heads = getattr(self, f"{tower}width"), getattr(self, f"{tower}heads")
+        towers = [("text-", self.text_width, self.text_heads)]
+        if self.image_tower == "vit":
+            towers.append(("", self.width, self.heads))
+        for tower, width, heads in towers:
             if width < 1 or heads < 1 or width % heads:
-                option = tower.replace("_", "-")
-                raise Problem(f"--model.{option}width {width} must be a multiple of --model.{option}heads, {heads}")
-        if min(self.layers, self.text_layers, self.patch, self.embedding) < 1:
-            raise Problem("--model.layers, text-layers, patch and embedding must be at least 1")
+                raise Problem(f"--model.{tower}width {width} must be a multiple of --model.{tower}heads, {heads}")
+        if min(self.width, self.layers, self.text_layers, self.patch, self.embedding) < 1:
+            raise Problem("--model.width, layers, text-layers, patch and embedding must be at least 1")
         if self.context_length < 2:
             raise Problem(f"--model.context-length {self.context_length} must be at least 2")
         if self.vocab_size < 257:

@@ -64,25 +64,28 @@ class PairData(NamedTuple):
     """The data, split."""
 
     splits: dict[str, Pairs]
-    images: ImageData
-    """The same without what the captions say."""
     tokenizer: Tokenizer
     """Fitted to the training captions."""
 
 
 @cache
-def load(config: DataConfig, context: int, vocab_size: int, division: Division | None = None) -> PairData:
-    """Images and captions, split; captions as at most `context` tokens.
+def load_images(config: DataConfig, division: Division | None = None) -> tuple[ImageData, Statements]:
+    """Images and captions, split, and what the captions say.
 
     Raises:
         Problem: they cannot be read, are not those of `data.lock.json`, or an image has no caption.
     """
     if config.path is None:
-        images, statements = scenes(division)
-    else:
-        images = read(config, division)
-        require_captions(images.splits, config.path)
-        statements = own_statements(images.splits)
+        return scenes(division)
+    images = read(config, division)
+    require_captions(images.splits, config.path)
+    return images, own_statements(images.splits)
+
+
+@cache
+def load(config: DataConfig, context: int, vocab_size: int, division: Division | None = None) -> PairData:
+    """The same with the captions as at most `context` tokens."""
+    images, statements = load_images(config, division)
     captions = {name: split.captions for name, split in images.splits.items()}
     tokenizer = train_tokenizer(Training(captions), vocab_size)
     splits = {}
@@ -90,4 +93,4 @@ def load(config: DataConfig, context: int, vocab_size: int, division: Division |
         tokens, cut = encode(tokenizer, split.captions, context)
         tell_of_cut(name, split.captions, cut, context)
         splits[name] = Pairs(split, tokens, statements)
-    return PairData(splits, images, tokenizer)
+    return PairData(splits, tokenizer)

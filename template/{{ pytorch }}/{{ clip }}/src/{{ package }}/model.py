@@ -1,7 +1,9 @@
 """Two towers that bring images and captions to one space, as in CLIP (Radford et al. 2021, arXiv:2103.00020).
 
-- image: a vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): the patches, a class token and learned
+- image, vit: a vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): the patches, a class token and learned
   positions; a LayerNorm before the first block (CLIP, section 2.4); what stands at the class token is the image's
+- image, cnn: in the manner of ConvNeXt (Liu et al. 2022, arXiv:2201.03545): patches, blocks around a depthwise
+  convolution, half as many rows and columns of twice the channels at each stage; the mean over them is the image's
 - caption: a transformer with causal attention; what stands at the end of the text is the caption's (CLIP, section 2.4)
 - blocks normalise first; both outputs are normed, projected without bias to one width, and brought to length 1
 - a learned scale: exp(t) in CLIP, figure 3, at most 100 (section 2.5); with SigLIP's loss, a bias too (Zhai et al.
@@ -18,6 +20,7 @@ Tensors in, tensors out: no optimizer, loader, device or loop is known here.
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -33,6 +36,10 @@ from .engine.images.examples import Facts
 
 EXPANSION = 4
 """Channels inside a block for each of its own."""
+KERNEL = 5
+"""Pixels along the side of a depthwise filter."""
+COARSEST = 8
+"""Positions along the side, at most, at which a convolutional tower is halved no more."""
 LARGEST_SCALE = 100.0
 """CLIP, section 2.5: logits are scaled by no more, which keeps training stable."""
 FIRST_SCALE = {"infonce": 1 / 0.07, "siglip": 10.0}
@@ -84,22 +91,18 @@ class Block(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """Images with pixels from 0 to 1 to embeddings of length 1."""
+    """Images with pixels from 0 to 1 to embeddings of length 1, by attention."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: ModelConfig, images: Facts) -> None:
         super().__init__()
-        if images.size % config.patch:
-            raise Problem(
-                f"images of {images.size} pixels cannot be cut into patches: change --model.patch {config.patch}"
-            )
         self.register_buffer("mean", torch.tensor(images.mean)[:, None, None])
         self.register_buffer("std", torch.tensor(images.std)[:, None, None])
         self.patches = nn.Conv2d(images.channels, config.width, config.patch, stride=config.patch, bias=False)
         self.start = nn.Parameter(torch.empty(config.width))
-        self.positions = nn.Embedding((images.size // config.patch) ** 2 + 1, config.width)
+        self.positions = nn.Embedding(positions(config, images.size) ** 2 + 1, config.width)
         self.first_norm = nn.LayerNorm(config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, causal=False) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
@@ -113,6 +116,74 @@ class ImageTower(nn.Module):
         for block in self.blocks:
             x_BTD = block(x_BTD)
         return unit(self.output(self.norm(x_BTD[:, 0])))
+
+
+class Convolution(nn.Conv2d):
+    """A convolution of (B, Y, X, D): norms and linear layers then work on the last dimension."""
+
+    def forward(self, x: Float[Tensor, "B Y X D"]) -> Float[Tensor, "B Y2 X2 D2"]:
+        return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class ConvBlock(nn.Module):
+    """x + project(gelu(expand(norm(depthwise(x))))) (ConvNeXt, figure 4)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.depthwise = Convolution(width, width, KERNEL, padding=KERNEL // 2, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, EXPANSION * width)
+        self.project = nn.Linear(EXPANSION * width, width)
+
+    def forward(self, x: Float[Tensor, "B Y X D"]) -> Float[Tensor, "B Y X D"]:
+        return x + self.project(functional.gelu(self.expand(self.norm(self.depthwise(x)))))
+
+
+class ConvTower(nn.Module):
+    """Images with pixels from 0 to 1 to embeddings of length 1, by convolutions."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ModelConfig, images: Facts) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(images.mean))
+        self.register_buffer("std", torch.tensor(images.std))
+        widths = [width for _, width in conv_stages(config, images.size)]
+        self.patches = Convolution(images.channels, widths[0], config.patch, stride=config.patch)
+        self.first_norm = nn.LayerNorm(widths[0])
+        # One list, so that sharding finds the blocks; what halves an image stands before a stage's first block.
+        self.blocks = nn.ModuleList(ConvBlock(widths[0]) for _ in range(config.layers))
+        for before, width in pairwise(widths):
+            self.blocks.append(nn.Sequential(nn.LayerNorm(before), Convolution(before, width, 2, stride=2)))
+            self.blocks.extend(ConvBlock(width) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.output = nn.Linear(config.width, config.embedding, bias=False)
+
+    def forward(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B E"]:
+        x_BYXD = self.first_norm(self.patches((images.permute(0, 2, 3, 1) - self.mean) / self.std))
+        for block in self.blocks:
+            x_BYXD = block(x_BYXD)
+        return unit(self.output(self.norm(x_BYXD.mean((1, 2)))))
+
+
+def positions(config: ModelConfig, size: int) -> int:
+    """The patches along the side of images of `size` pixels.
+
+    Raises:
+        Problem: they do not cover the image.
+    """
+    if size % config.patch:
+        raise Problem(f"images of {size} pixels cannot be cut into patches: change --model.patch {config.patch}")
+    return size // config.patch
+
+
+def conv_stages(config: ModelConfig, size: int) -> list[tuple[int, int]]:
+    """The positions along the side and the channels at each stage of a ConvTower, for images of `size` pixels."""
+    sides = [positions(config, size)]
+    while sides[-1] > COARSEST:
+        sides.append(sides[-1] // 2)
+    return [(side, max(1, config.width // 2**halvings)) for halvings, side in enumerate(sides[::-1])][::-1]
 
 
 class TextTower(nn.Module):
@@ -164,7 +235,8 @@ class Clip(nn.Module):
     def __init__(self, config: ModelConfig, loss: LossConfig, images: Facts) -> None:
         super().__init__()
         self.config, self.chunk, self.kind = config, loss.chunk, loss.kind
-        self.image, self.text = ImageTower(config, images), TextTower(config)
+        self.image = (ConvTower if config.image_tower == "cnn" else ImageTower)(config, images)
+        self.text = TextTower(config)
         # Of one element each, and no scalars, which cannot be sharded.
         self.log_scale = nn.Parameter(torch.empty(1))
         if loss.kind == "siglip":
@@ -177,27 +249,26 @@ class Clip(nn.Module):
     def initialise(self) -> None:
         """Set every parameter.
 
-        attention, expand, output   normal, std 1/sqrt(fan in)
-        attention.output, project   normal, std 1/sqrt(fan in) / sqrt(2 blocks), so that the sum over the blocks does
-                                    not grow with depth
-        patches                     normal, std 1/sqrt(fan in)
+        attention, expand, output   normal, std 1/sqrt(fan in); convolutions likewise
+        attention.output, project   normal, std 1/sqrt(fan in) / sqrt(their number), so that the sum over the blocks
+                                    does not grow with depth
         tokens, positions, start    normal, std 0.02, 0.01 and 1/sqrt(channels)
         norms                       one
         biases                      zero; SigLIP's -10
         log_scale                   ln(1/0.07), SigLIP's ln 10
         """
         for tower in (self.image, self.text):
-            depth = len(tower.blocks)
+            last = {name for name, _ in tower.named_modules() if name.endswith(("attention.output", "project"))}
             for name, module in tower.named_modules():
                 if isinstance(module, nn.Conv2d | nn.Linear):
-                    inside = name.endswith(("attention.output", "project"))
-                    scale = 1 / math.sqrt(2 * depth) if inside else 1.0
+                    scale = 1 / math.sqrt(len(last)) if name in last else 1.0
                     nn.init.normal_(module.weight, std=scale / math.sqrt(module.weight[0].numel()))
                     if module.bias is not None:
                         nn.init.zeros_(module.bias)
                 elif isinstance(module, nn.Embedding):
                     nn.init.normal_(module.weight, std=0.02 if name == "tokens" else 0.01)
-        nn.init.normal_(self.image.start, std=1 / math.sqrt(self.config.width))
+        if isinstance(self.image, ImageTower):
+            nn.init.normal_(self.image.start, std=1 / math.sqrt(self.config.width))
         nn.init.constant_(self.log_scale, math.log(FIRST_SCALE[self.kind]))
         nn.init.constant_(self.bias, FIRST_BIAS if self.kind == "siglip" else 0.0)
 

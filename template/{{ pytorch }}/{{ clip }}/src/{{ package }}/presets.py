@@ -49,14 +49,14 @@ def smoke() -> Config:
             embedding=16,
         ),
         train=TrainConfig(
-            steps=100,
+            steps=60,
             batch=64,
             micro_batch=64,
             learning_rate=3e-3,
-            warmup_steps=10,
-            validate_every=50,
+            warmup_steps=6,
+            validate_every=30,
             validation_batches=4,
-            save_every=50,
+            save_every=30,
         ),
     )
 

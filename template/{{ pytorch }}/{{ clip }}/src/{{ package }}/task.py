@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import DataConfig, LossConfig, ModelConfig
-from .data import PairData, Pairs, TrainingPairs, load
+from .data import PairData, Pairs, TrainingPairs, load, load_images
 from .engine.core.batch import Batch
 from .engine.core.errors import Problem, require
 from .engine.core.gather import first_row, gather
@@ -24,7 +25,7 @@ from .engine.images.examples import ImageData
 from .engine.images.retrieval import both_ways, classical, fits
 from .engine.images.task import ImageTask
 from .engine.task import Context, Metric, Output
-from .model import EXPANSION, Clip, Features
+from .model import EXPANSION, KERNEL, Clip, Features, conv_stages, positions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ class Pairing(ImageTask):
 
     @property
     def images(self) -> ImageData:
-        return self.pairs.images
+        return load_images(self.source, self.division)[0]
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -211,23 +212,45 @@ class Pairing(ImageTask):
         return {"vectors of length 1": f"to {off:.1e}", "captions end at their end": f"moved by {moved:.1e}"}
 
     def flops(self) -> float:
-        """Of a forward pass, per pair: two for each weight, at each of the positions T that it meets.
+        """Of a forward pass, per pair: two for each weight, at each of the positions that it meets.
 
-            patches             2 x I P D, for I values in each of P patches
-            attention           2 x (4 D² T + 2 D T²)        in each block; causal attention is counted whole
-            expand, project     2 x 2 x 4 D² T               in each block
-            output              2 x D E
+            patches     2 x I P D       for I values in each of P patches
+            output      2 x D E         of either tower
 
         Norms and activations are left out, and so is the comparison of all pairs of a batch, 2 B E.
         """
-        c = self.config
-        patches = (self.facts.size // c.patch) ** 2
-        total = 2 * self.facts.channels * c.patch**2 * patches * c.width
-        towers = ((c.width, c.layers, patches + 1), (c.text_width, c.text_layers, c.context_length))
-        for width, layers, positions in towers:
-            each = 4 * width**2 * positions + 2 * width * positions**2 + 2 * EXPANSION * width**2 * positions
-            total += 2 * layers * each + 2 * width * c.embedding
-        return float(total)
+        c, size = self.config, self.facts.size
+        patches, first = positions(c, size) ** 2, c.width
+        if c.image_tower == "cnn":
+            stages = conv_stages(c, size)
+            image, first = conv_flops(stages, c.layers), stages[0][1]
+        else:
+            image = transformer_flops(c.width, c.layers, patches + 1)
+        image += 2 * self.facts.channels * c.patch**2 * patches * first
+        text = transformer_flops(c.text_width, c.text_layers, c.context_length)
+        return float(image + text + 2 * (c.width + c.text_width) * c.embedding)
+
+
+def transformer_flops(width: int, layers: int, length: int) -> int:
+    """Of the blocks, for D channels at T positions; causal attention is counted whole.
+
+    attention           2 x (4 D² T + 2 D T²)        in each block
+    expand, project     2 x 2 x 4 D² T
+    """
+    attention = 4 * width**2 * length + 2 * width * length**2
+    return 2 * layers * (attention + 2 * EXPANSION * width**2 * length)
+
+
+def conv_flops(stages: list[tuple[int, int]], layers: int) -> int:
+    """Of the blocks, for D channels at P positions, and of what halves the image between two stages.
+
+    depthwise           2 x K² D P                   in each block, for a filter of K² pixels
+    expand, project     2 x 2 x 4 D² P
+    halving             2 x 4 D' D P                 from D' channels
+    """
+    each = [side**2 * (KERNEL**2 * width + 2 * EXPANSION * width**2) for side, width in stages]
+    halvings = [4 * before * width * side**2 for (_, before), (side, width) in pairwise(stages)]
+    return 2 * (layers * sum(each) + sum(halvings))
 
 
 def similarity(
