@@ -6,6 +6,7 @@ content: six attributes. A caption that leaves some of them out fits other scene
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,12 +168,14 @@ def place(
             draw.ellipse((x - r, y - r, x + r, y + r), outline=fill, width=round(0.45 * r))
 
 
+def chosen(noise: np.random.Generator, *words: str) -> str:
+    """One of the words."""
+    return words[int(noise.integers(len(words)))]
+
+
 def describe(content: Content, noise: np.random.Generator) -> tuple[str, list[bool]]:
     """A sentence about a scene, and which attributes it tells."""
-
-    def one_of(*words: str) -> str:
-        return words[int(noise.integers(len(words)))]
-
+    one_of = partial(chosen, noise)
     colours, alone, brief = list(COLOURS), content.way == NONE, noise.random() < SHARE_BRIEF
     placed, grounded = noise.random() < SHARE_PLACED, noise.random() < SHARE_GROUND
     large = one_of("", "large ", "big ") + f"{colours[content.colour]} {SHAPES[content.shape]}"
