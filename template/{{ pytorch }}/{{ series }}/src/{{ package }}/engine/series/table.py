@@ -36,3 +36,25 @@ class Table(NamedTuple):
     """As it is printed: "1 hour", "1 month", "step"."""
     season: int
     """Rows of a season, 1 where there is none."""
+
+
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+"""Units of a frequency whose rows are not equally far apart, in months."""
+DAY = np.timedelta64(1, "D")
+
+
+def following(time: np.ndarray, steps: int, frequency: str) -> np.ndarray:
+    """The times of the next rows of a series, (steps,): calendar months later, or as far apart as its last two."""
+    count, _, unit = frequency.partition(" ")
+    months = MONTHS.get(unit.removesuffix("s"))
+    if months is None:
+        apart = time[-1] - time[-2] if len(time) > 1 else 1
+        return time[-1] + apart * np.arange(1, steps + 1)
+    last = time[-1].astype("datetime64[ns]")
+    month = last.astype("datetime64[M]")
+    later = month + int(count) * months * np.arange(1, steps + 1)
+    within = last - month.astype("datetime64[ns]")
+    # A month that has no such day has its last one.
+    ends = (later + 1).astype("datetime64[ns]") - DAY + within % DAY
+    ahead: np.ndarray = np.minimum(later.astype("datetime64[ns]") + within, ends).astype(np.int64)
+    return ahead

@@ -1,0 +1,78 @@
+"""Plots of forecasts."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from .table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 3
+"""Windows, or series."""
+PAST = 3
+"""Of a series, its last rows are shown: so many for each that is forecast."""
+AN_HOUR = 3600 * 10**9
+"""Integers above this are nanoseconds since 1970, and no count of rows."""
+TRUTH, FORECAST, SIMPLE = "#5b616c", "#1d5fc4", "#8f4a00"
+
+
+def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name: str) -> "Figure":
+    """Some windows, (n, R) up to the origin and (n, H) behind it: what was, and what was forecast."""
+    from matplotlib.figure import Figure
+
+    chosen = np.linspace(0, len(truth) - 1, min(SHOWN, len(truth))).round().astype(int).tolist()
+    figure = Figure(figsize=(12, 3.2), layout="constrained")
+    cells = figure.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
+    for number, (axes, row) in enumerate(zip(cells, chosen, strict=True)):
+        before, ahead = np.arange(1 - past.shape[1], 1), np.arange(1, truth.shape[1] + 1)
+        gone = np.where(seen[row].numpy(), truth[row].numpy(), np.nan)
+        axes.plot(np.append(before, ahead), np.append(past[row].numpy(), gone), color=TRUTH, label="truth")
+        said = np.append(past[row, -1].numpy(), forecast[row].numpy())
+        axes.plot(np.append(0, ahead), said, color=FORECAST, label="forecast")
+        axes.axvline(0, color="#dddfe3", zorder=0)
+        axes.set(xlabel="rows from the origin", ylabel=f"{name}, in deviations" if number == 0 else None)
+    cells[0].legend(frameon=False, fontsize="small")
+    return figure
+
+
+def error_by_horizon(model: np.ndarray, simple: dict[str, np.ndarray]) -> "Figure":
+    """NRMSE of each step ahead, (H,), beside that of simple methods."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    ahead = np.arange(1, len(model) + 1)
+    for name, values in simple.items():
+        axes.plot(ahead, values, color=SIMPLE, linewidth=1, alpha=0.8)
+        axes.annotate(name, (ahead[-1], values[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center")
+    axes.plot(ahead, model, color=FORECAST, linewidth=2)
+    axes.annotate(
+        "this model", (ahead[-1], model[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center"
+    )
+    axes.set_yscale("log")
+    axes.set(xlabel="steps ahead, running free", ylabel="NRMSE", xlim=(1, None))
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def continued(table: Table, time: np.ndarray, values: np.ndarray) -> "Figure":
+    """The ends of some series, and their forecasts, (S, H, K) at the times (S, H)."""
+    from matplotlib.figure import Figure
+
+    rows = min(SHOWN, len(table.ids))
+    figure = Figure(figsize=(9, 0.5 + 2.5 * rows), layout="constrained")
+    for number, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
+        start, stop = (int(of) for of in table.offsets[number : number + 2])
+        start = max(start, stop - PAST * time.shape[1])
+        past = table.targets[start:stop]
+        kind = "datetime64[ns]" if np.abs(table.time).max() > AN_HOUR else np.int64
+        before, ahead = table.time[start:stop].astype(kind), time[number].astype(kind)
+        for target, name in enumerate(table.names.targets):
+            [line] = axes.plot(before, past[:, target], label=name)
+            axes.plot(ahead, values[number, :, target], color=line.get_color(), linestyle="--")
+        axes.set_title(table.ids[number], loc="left", fontsize="medium", parse_math=False)
+        axes.grid(alpha=0.3)
+    return figure
