@@ -72,15 +72,16 @@ class Predictor:
             up_to_now = np.minimum(now, origin)
             windows.append(np.concatenate([known, rows.observed[up_to_now], rows.static[up_to_now]], 1))
         place = self.model.step.device
-        origin = np.array(origins)
-        past = rows.targets[origin[:, None] + np.arange(1 - self.window.before, 1)]
+        last = np.array(origins)
+        past = rows.targets[last[:, None] + np.arange(1 - self.window.before, 1)]
         covariates = torch.from_numpy(np.stack(windows)).to(place) if self.facts.covariates else None
         found = free_run(self.model, torch.from_numpy(past).to(place), covariates, horizon).cpu().double().numpy()
         values = scaler.level[:, None] + scaler.scale[:, None] * found
         if not np.isfinite(values).all():
             raise Problem("the forecast is not finite: the values given lie far outside what the run was trained on")
-        time = np.stack([following(table.time[start : row + 1], horizon, table.frequency) for (start, _), row in zip(spans(table), origins, strict=True)])  # fmt: skip
-        return Forecast(table.ids, table.names.targets, table.time[origin], time, values)
+        ends = zip(table.offsets[:-1].tolist(), origins, strict=True)
+        time = [following(table.time[start : row + 1], horizon, table.frequency) for start, row in ends]
+        return Forecast(table.ids, table.names.targets, table.time[last], np.stack(time), values)
 
     def refuse(self, table: Table, number: int, known: int, given: int, horizon: int) -> None:
         """Raise a Problem where a series has too few known rows, or too few of the future's covariates."""

@@ -85,9 +85,10 @@ class MinLSTM(nn.Module):
     def __init__(self, inputs: int, config: ModelConfig) -> None:
         super().__init__()
         d = config.d_model
-        self.layers = nn.ModuleList(nn.Linear(d if layer else inputs, 3 * d) for layer in range(config.layers))
+        layers = [nn.Linear(d if layer else inputs, 3 * d) for layer in range(config.layers)]
+        self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(config.dropout)
-        for layer in self.layers:
+        for layer in layers:
             for gate in layer.weight.chunk(3):
                 nn.init.xavier_uniform_(gate)
             nn.init.zeros_(layer.bias)
@@ -110,8 +111,8 @@ class MinLSTM(nn.Module):
 def scan(a: Float[Tensor, "B T D"], b: Float[Tensor, "B T D"], h: Float[Tensor, "B D"]) -> Float[Tensor, "B T D"]:
     """h_t = a_t h_{t-1} + b_t for all t, from h_0 = `h`, in log2 T passes (Hillis & Steele 1986).
 
-    Two steps are one: a_t (a_{t-1} h + b_{t-1}) + b_t. After the pass with the shift s, the pair at t stands for the 2 s
-    steps up to t. Every a is at most 1, so nothing grows.
+    Two steps are one: a_t (a_{t-1} h + b_{t-1}) + b_t. After the pass with the shift s, the pair at t stands for the
+    2 s steps up to t. Every a is at most 1, so nothing grows.
     """
     b = torch.cat((b[:, :1] + a[:, :1] * h[:, None], b[:, 1:]), 1)
     shift = 1

@@ -4,9 +4,9 @@
                                               t1                       t2
 
 All series are cut at the same two times, so that no series tells what another will be asked. The first rows behind a
-cut, as many as a forecast is long (the embargo), belong to no split: what is forecast last in one split ends before what
-is forecast first in the next begins, with no row in common and none in touch. The context of a forecast may reach back
-over a cut, as it will when the model is used.
+cut, as many as a forecast is long (the embargo), belong to no split: what is forecast last in one split lies that far
+before what is forecast first in the next. The context of a forecast may reach back over a cut, as it will when the
+model is used.
 """
 
 from typing import NamedTuple

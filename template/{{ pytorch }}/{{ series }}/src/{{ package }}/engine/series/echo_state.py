@@ -7,6 +7,8 @@ It forecasts by taking its own output for the next value. On a smooth chaotic se
 and a trained recurrent network has to be seen beside it.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from .windows import Windows
@@ -62,7 +64,7 @@ def forecast(train: Windows, split: Windows, offsets: tuple[int, ...]) -> np.nda
         return None
     reservoir = Reservoir(y.shape[1])
     states = np.zeros((last, UNITS), np.float32)
-    for start, stop in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, stop in pairwise(offsets):
         state = np.zeros((1, UNITS))
         for row in range(start, min(stop, last)):
             state = reservoir.step(state, y[row : row + 1])

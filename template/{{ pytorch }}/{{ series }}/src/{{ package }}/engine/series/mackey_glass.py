@@ -24,31 +24,38 @@ START = 1.2
 """What it was before the first of them."""
 
 
-def slope(x: float, delayed: float) -> float:
-    """dx/dt."""
+def feedback(delayed: np.ndarray) -> np.ndarray:
+    """What the past adds to the slope."""
     square = delayed * delayed
     fourth = square * square
-    return 0.2 * delayed / (1.0 + fourth * fourth * square) - 0.1 * x
+    return 0.2 * delayed / (1.0 + fourth * fourth * square)
 
 
 def mackey_glass(rows: int) -> np.ndarray:
     """(rows,) float64, one row for each unit of time, by Runge-Kutta of the fourth order.
 
-    Half of a step back in the past, the cubic through values and slopes of its two neighbours is taken.
+    As long as the delay is, what the past adds is known beforehand. Half of a step back in it, the cubic through values
+    and slopes of both neighbours is taken.
     """
     h, delay = 1.0 / STEPS, TAU * STEPS
-    x, slopes = [START] * (delay + 1), [0.0] * (delay + 1)
-    for step in range((WASHOUT + rows) * STEPS):
-        now, old, next_old = x[-1], x[step], x[step + 1]
-        k1 = slope(now, old)
-        slopes[-1] = k1
-        middle = (old + next_old) / 2 + h / 8 * (slopes[step] - slopes[step + 1])
-        k2 = slope(now + h / 2 * k1, middle)
-        k3 = slope(now + h / 2 * k2, middle)
-        k4 = slope(now + h * k3, next_old)
-        x.append(now + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
-        slopes.append(0.0)
-    return np.array(x[delay + (WASHOUT + 1) * STEPS :: STEPS])
+    x, slopes = np.full(delay + 1, START), np.zeros(delay + 1)
+    total = (WASHOUT + rows) * STEPS
+    pieces = [x]
+    for _ in range(-(-total // delay)):
+        added = feedback(x)
+        middle = feedback((x[:-1] + x[1:]) / 2 + h / 8 * (slopes[:-1] - slopes[1:]))
+        now, found = float(x[-1]), [float(x[-1])]
+        for first, half, last in zip(added[:-1].tolist(), middle.tolist(), added[1:].tolist(), strict=True):
+            k1 = first - 0.1 * now
+            k2 = half - 0.1 * (now + h / 2 * k1)
+            k3 = half - 0.1 * (now + h / 2 * k2)
+            k4 = last - 0.1 * (now + h * k3)
+            now = now + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+            found.append(now)
+        x = np.array(found)
+        slopes = added - 0.1 * x
+        pieces.append(x[1:])
+    return np.concatenate(pieces)[delay + (WASHOUT + 1) * STEPS :: STEPS][:rows]
 
 
 def table(rows: int = ROWS) -> Table:

@@ -23,8 +23,8 @@ class Scaler(NamedTuple):
     step: np.ndarray
     """(K,): deviation of the scaled difference of two rows that follow each other, over all series."""
     naive: np.ndarray
-    """(S, K): mean absolute error of the forecast that takes the value of a season ago, divided by `scale`; NaN where it
-    is never wrong. The scale of MASE (Hyndman & Koehler 2006)."""
+    """(S, K): mean absolute error of the forecast that takes the value of a season ago, divided by `scale`; NaN where
+    it is never wrong. The scale of MASE (Hyndman & Koehler 2006)."""
     naive_rms: np.ndarray
     """(S, K): its root mean squared error, likewise. The scale of RMSSE (Makridakis et al. 2022)."""
     covariates: np.ndarray
