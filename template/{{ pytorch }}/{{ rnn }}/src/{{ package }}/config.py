@@ -21,6 +21,8 @@ class DataConfig:
     """Rows that are forecast."""
     reported: tuple[int, ...] = (17,)
     """Steps ahead whose error is reported, beside that of the last one."""
+    paths: int = 100
+    """Paths that are drawn of each forecast, where the model's head knows its doubt."""
     stride: int = 4
     """Rows between two forecasts that are measured."""
     validation: float = 0.15
@@ -29,7 +31,7 @@ class DataConfig:
     """Share of all rows, at the end."""
 
     def __post_init__(self) -> None:
-        for name in ("context", "horizon", "stride"):
+        for name in ("context", "horizon", "paths", "stride"):
             if getattr(self, name) < 1:
                 raise Problem(f"--data.{name} {getattr(self, name)} must be at least 1")
         if not all(1 <= step <= self.horizon for step in self.reported):
@@ -46,12 +48,17 @@ class ModelConfig:
 
     cell: Cell = "lstm"
     """minlstm: gates that do not see the state, so that all steps are computed at once."""
+    head: Literal["point", "quantiles", "student"] = "point"
+    """What is said of the next value: a number; quantiles, by the pinball loss; or Student's t, by its likelihood."""
     d_model: int = 64
     """Units of a layer."""
     layers: int = 1
     """Layers, each of which reads the one below."""
     lags: int = 0
     """Values of the past in each input, the last one included; 0 takes 1, and 20 for minlstm, which forgets sooner."""
+    truncate: int = 0
+    """Steps that the gradient goes back: a window is learned in pieces of so many, one in each optimizer step, and the
+    state is carried from piece to piece; 0 learns it at once."""
     burn_in: int = 20
     """Steps at the beginning of a window that the loss leaves out: nothing is remembered yet."""
     dropout: float = 0.0
@@ -61,8 +68,8 @@ class ModelConfig:
         for name in ("d_model", "layers"):
             if getattr(self, name) < 1:
                 raise Problem(f"--model.{name.replace('_', '-')} {getattr(self, name)} must be at least 1")
-        if min(self.lags, self.burn_in) < 0:
-            raise Problem("--model.lags and --model.burn-in must be 0 or a number above it")
+        if min(self.lags, self.truncate, self.burn_in) < 0:
+            raise Problem("--model.lags, truncate and burn-in must be 0 or a number above it")
         if not 0 <= self.dropout < 1:
             raise Problem(f"--model.dropout {self.dropout} must be at least 0 and below 1")
 

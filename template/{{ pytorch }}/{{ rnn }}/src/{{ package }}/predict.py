@@ -11,10 +11,12 @@ from .data import load as load_data
 from .engine.core.errors import Problem
 from .engine.series.division import rows_of, spans
 from .engine.series.facts import Facts, load_facts
+from .engine.series.metrics import LEVELS, quantiles_of
 from .engine.series.table import Table, following
 from .engine.series.windows import Shape, prepare
 from .engine.training.trained import load_run
-from .model import Forecaster, free_run, network
+from .model import Forecaster, free_run, network, sampled
+from .model.heads import Point
 from .presets import Config
 
 
@@ -29,25 +31,36 @@ class Forecast(NamedTuple):
     """(S, H): the times that are forecast."""
     values: np.ndarray
     """(S, H, K) float64, in the units of the series."""
+    quantiles: np.ndarray | None
+    """(S, H, K, Q) at the levels of `engine/series/metrics.py`; None where the model says a number alone."""
 
     def lines(self) -> list[str]:
         """A long table as CSV: a line for each series, step and target, below the names of the columns."""
-        lines = ["id,origin,time,step,target,forecast"]
+        lines = [",".join(["id,origin,time,step,target,forecast", *(f"q{level:g}" for level in self.levels)])]
         for (series, step, target), value in np.ndenumerate(self.values):
             at = f"{self.origin[series]},{self.time[series, step]},{step + 1}"
-            lines.append(f"{self.ids[series]},{at},{self.targets[target]},{value:.6g}")
+            of = () if self.quantiles is None else self.quantiles[series, step, target]
+            numbers = ",".join(f"{number:.6g}" for number in (value, *of))
+            lines.append(f"{self.ids[series]},{at},{self.targets[target]},{numbers}")
         return lines
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Of the quantiles."""
+        return () if self.quantiles is None else LEVELS
 
 
 class Predictor:
     """A trained model, and the facts about its series."""
 
-    def __init__(self, model: Forecaster, facts: Facts, window: Shape) -> None:
-        self.model, self.facts, self.window = model, facts, window
+    def __init__(self, model: Forecaster, facts: Facts, window: Shape, paths: int) -> None:
+        self.model, self.facts, self.window, self.paths = model, facts, window, paths
 
     @torch.no_grad()
-    def forecast(self, series: Table | np.ndarray, steps: int | None = None) -> Forecast:
+    def forecast(self, series: Table | np.ndarray, steps: int | None = None, *, seed: int = 0) -> Forecast:
         """The next `steps` rows of each series; as many as the run was measured on, unless that is given.
+
+        Quantiles are those of paths that are drawn with `seed`.
 
         `series` is a table, or the values of one series, (rows,) or (rows, targets), oldest first. Rows at the end of a
         table whose targets are all missing are what is forecast: their known covariates are taken from there.
@@ -75,13 +88,18 @@ class Predictor:
         last = np.array(origins)
         past = rows.targets[last[:, None] + np.arange(1 - self.window.before, 1)]
         covariates = torch.from_numpy(np.stack(windows)).to(place) if self.facts.covariates else None
-        found = free_run(self.model, torch.from_numpy(past).to(place), covariates, horizon).cpu().double().numpy()
-        values = scaler.level[:, None] + scaler.scale[:, None] * found
+        y = torch.from_numpy(past).to(place)
+        level, scale = scaler.level[:, None], scaler.scale[:, None]
+        values = level + scale * free_run(self.model, y, covariates, horizon).cpu().double().numpy()
+        quantiles = None
+        if not isinstance(self.model.output, Point):
+            paths = sampled(self.model, y, covariates, horizon, self.paths, seed)
+            quantiles = level[..., None] + scale[..., None] * quantiles_of(paths).cpu().double().numpy()
         if not np.isfinite(values).all():
             raise Problem("the forecast is not finite: the values given lie far outside what the run was trained on")
         ends = zip(table.offsets[:-1].tolist(), origins, strict=True)
         time = [following(table.time[start : row + 1], horizon, table.frequency) for start, row in ends]
-        return Forecast(table.ids, table.names.targets, table.time[last], np.stack(time), values)
+        return Forecast(table.ids, table.names.targets, table.time[last], np.stack(time), values, quantiles)
 
     def refuse(self, table: Table, number: int, known: int, given: int, horizon: int) -> None:
         """Raise a Problem where a series has too few known rows, or too few of the future's covariates."""
@@ -129,4 +147,4 @@ def load(run: str | Path | None = None) -> Predictor:
         Problem: there is no such run, or it has not finished.
     """
     folder, config, model = load_run(run, Config)
-    return Predictor(network(model), load_facts(folder), shape(config.data, config.model))
+    return Predictor(network(model), load_facts(folder), shape(config.data, config.model), config.data.paths)

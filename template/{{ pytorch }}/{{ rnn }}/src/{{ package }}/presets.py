@@ -24,11 +24,13 @@ class Config:
     train: TrainConfig
 
     def __post_init__(self) -> None:
-        if self.model.burn_in >= self.data.context:
+        together = self.model.truncate or self.data.context
+        if self.model.burn_in >= together:
             raise Problem(
-                f"--model.burn-in {self.model.burn_in} must be less than --data.context, {self.data.context}: "
-                "nothing would be learned"
+                f"--model.burn-in {self.model.burn_in} must be less than the {together} steps that are learned together"
             )
+        if self.data.context % together:
+            raise Problem(f"--data.context {self.data.context} must be a multiple of --model.truncate, {together}")
 
     def task(self) -> "Forecasting":
         from .task import Forecasting

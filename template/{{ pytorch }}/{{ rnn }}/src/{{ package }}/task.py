@@ -20,12 +20,28 @@ from .engine.series.facts import Facts, load_facts, save_facts
 from .engine.series.probes import blind_to_the_future, ignores_what_is_held_out
 from .engine.series.windows import Windows
 from .engine.splits.leakage import Leakage
-from .engine.task import Context, Final, Metric, Output, Task
-from .model import Forecaster, flops, free_run, inputs, network, state_shape, teacher_forced
+from .engine.task import Context, Fault, Final, Metric, Output, Task
+from .engine.training.seeding import derive_seed
+from .model import (
+    HEADS,
+    Forecaster,
+    flops,
+    free_run,
+    inputs,
+    network,
+    pieces,
+    reach,
+    sampled,
+    state_shape,
+    teacher_forced,
+    vanishing,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+REACHES = 8
+"""Windows of a batch whose gradient is looked at."""
 TOGETHER = 256
 """Windows that are measured together at the end."""
 
@@ -75,22 +91,41 @@ class Forecasting(Task):
         self.saved = load_facts(folder)
 
     def loss(self, model: nn.Module, batch: Batch, state: dict[str, Tensor], context: Context) -> Output:
-        """Teacher forcing: the squared error of each next difference, in deviations of such differences."""
-        y, lags = batch["y"], self.shape.lags
-        x = inputs(y[:, :-1], batch.get("covariates"), lags)
-        said, _ = model(x, x.new_zeros(len(x), *state_shape(self.config)))
-        said = said.to(torch.promote_types(said.dtype, torch.float32))
+        """Teacher forcing: what the head loses on each next difference, in deviations of such differences."""
+        if self.config.truncate:
+            piece, slots = pieces.take(state, batch, self.config.truncate, self.pieces)
+        else:
+            piece, slots = pieces.whole(batch, state_shape(self.config)), {}
+        y, lags = piece.rows["y"], self.shape.lags
         step = torch.from_numpy(self.facts.scaler.step).to(y)
         goal = (y[:, lags:] - y[:, lags - 1 : -1]) / step
-        counts = batch["seen"][:, lags:].clone()
-        counts[:, : self.config.burn_in] = False
-        return Output(torch.where(counts, (said - goal) ** 2, 0.0).sum(), counts.sum())
+        said, hidden = model(inputs(y[:, :-1], piece.rows.get("covariates"), lags), piece.hidden)
+        said = said.to(torch.promote_types(said.dtype, torch.float32))
+        error = HEADS[self.config.head].loss(said, goal)
+        at = piece.first[:, None] + torch.arange(goal.shape[1], device=y.device)
+        counts = piece.rows["seen"][:, lags:] & (at >= self.config.burn_in)[..., None]
+        total = torch.where(counts, error, 0.0).sum()
+        return Output(total, counts.sum(), pieces.carried(slots, hidden) if slots else {})
+
+    @property
+    def pieces(self) -> int:
+        """Of a window in training."""
+        return self.source.context // self.config.truncate
+
+    def initial_state(self, slots: int, device: torch.device) -> dict[str, Tensor]:
+        """Windows of which each step learns a piece; nothing where it learns them at once."""
+        if not self.config.truncate:
+            return {}
+        batch = {name: of[:1].expand(slots, -1, -1).to(device) for name, of in self.example_batch(1).items()}
+        hidden = torch.zeros(slots, *state_shape(self.config), device=device)
+        return pieces.empty(batch, hidden, self.pieces)
 
     def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
         """Of each window: its context `past`, (n, R, K), `truth`, what of it was `seen`, the forecast `free`, which
         runs on what the network says, and `forced`, which is told the truth after each step; (n, H, K) each.
 
-        `naive` and `naive_rms`, (n, K), are the scales of MASE and RMSSE.
+        `naive` and `naive_rms`, (n, K), are the scales of MASE and RMSSE. `reach`, of some windows, is the norm of the
+        gradient of the last forecast in the context by the inputs of each step before.
         """
         parts, net, horizon = [], network(model), self.shape.horizon
         for batch in loader:
@@ -101,6 +136,7 @@ class Forecasting(Task):
                 "seen": batch["seen"][:, -horizon:],
                 "free": free_run(net, y[:, :-horizon], covariates, horizon).float(),
                 "forced": teacher_forced(net, y, covariates, horizon).float(),
+                "reach": reach(net, y[:REACHES, :-horizon], None if covariates is None else covariates[:REACHES]),
                 "naive": batch["naive"],
                 "naive_rms": batch["naive_rms"],
             }
@@ -146,15 +182,32 @@ class Forecasting(Task):
             reached[f"nrmse_at_{step}"] = simple.nrmse(at)
         measures["mase"] = metrics.mase(error, seen, found["naive"], group)
         measures["rmsse"] = metrics.rmsse(error, seen, found["naive_rms"], group)
-        figure = figures.error_by_horizon(metrics.by_horizon(error, seen), simple.by_horizon())
+        coverage = None
+        if self.config.head != "point":
+            quantiles = self.quantiles(network(model), split, context)
+            measures |= metrics.of_quantiles(quantiles, found["truth"], seen, group)
+            reached["crps"] = simple.mae()  # which is the CRPS of a number
+            coverage = metrics.coverage_by_horizon(quantiles, found["truth"], seen)
+        figure = figures.by_horizon(metrics.by_horizon(error, seen), simple.by_horizon(), coverage)
         return Final(measures, reached, figure)
 
+    def quantiles(self, net: Forecaster, split: str, context: Context) -> Tensor:
+        """Of each window of a split, (n, H, K, Q), from paths that are drawn."""
+        horizon, seed, found = self.shape.horizon, context.noise.initial_seed(), []
+        for number, batch in enumerate(self.batches(split, net.step.device)):
+            y, covariates = batch["y"][:, :-horizon], batch.get("covariates")
+            paths = sampled(net, y, covariates, horizon, self.source.paths, derive_seed(seed, number))
+            found.append(metrics.quantiles_of(paths).cpu())
+        return torch.cat(found)
+
     def figure(self, predictions: dict[str, Tensor]) -> "Figure":
-        """Forecasts of the first target beside the truth."""
-        first = {name: predictions[name][..., 0] for name in ("past", "truth", "seen", "free")}
-        return figures.forecasts(
-            first["past"], first["truth"], first["seen"], first["free"], self.facts.names.targets[0]
-        )
+        """Forecasts of the first target beside the truth, and how far back the gradient reaches."""
+        past, truth, seen, free = (predictions[name][..., 0] for name in ("past", "truth", "seen", "free"))
+        return figures.forecasts(past, truth, seen, free, self.facts.names.targets[0], predictions["reach"])
+
+    def faults(self, predictions: dict[str, Tensor]) -> list[Fault]:
+        """A gradient that vanishes through time."""
+        return vanishing(predictions["reach"], self.shape.lags)
 
     @torch.no_grad()
     def samples(self, model: nn.Module, context: Context) -> str:

@@ -30,7 +30,7 @@ class Predict:
         picture = self.out.with_suffix(".png")
         try:
             write_atomically(self.out, "\n".join(found.lines()) + "\n")
-            save_figure(continued(table, found.time, found.values), picture)
+            save_figure(continued(table, found.time, found.values, found.quantiles), picture)
         except OSError as error:
             raise Problem(f"cannot write {self.out}: {error.strerror or error}") from None
         series, steps, targets = found.values.shape

@@ -42,6 +42,10 @@ class Measured:
         seen = self.seen[:, steps]
         return {name: (of[seen].mean().sqrt()).item() for name, of in squared.items()}
 
+    def mae(self) -> dict[str, float]:
+        """The mean absolute error of each over all steps, in deviations of the series."""
+        return {name: (of - self.truth)[self.seen].double().abs().mean().item() for name, of in self.forecasts.items()}
+
     def by_horizon(self) -> dict[str, np.ndarray]:
         """The same of each step ahead, (H,)."""
         return {name: by_horizon(values - self.truth, self.seen) for name, values in self.forecasts.items()}

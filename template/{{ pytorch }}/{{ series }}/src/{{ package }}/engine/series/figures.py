@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from .metrics import INTERVALS
 from .table import Table
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ AN_HOUR = 3600 * 10**9
 TRUTH, FORECAST, SIMPLE = "#5b616c", "#1d5fc4", "#8f4a00"
 
 
-def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name: str) -> "Figure":
-    """Some windows, (n, R) up to the origin and (n, H) behind it: what was, and what was forecast."""
+def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name: str, reach: Tensor) -> "Figure":
+    """Some windows, (n, R) up to the origin and (n, H) behind it: what was, and what was forecast.
+
+    Beside them, the mean norm of gradients, (m, T), by the inputs of so many steps back.
+    """
     from matplotlib.figure import Figure
 
     chosen = np.linspace(0, len(truth) - 1, min(SHOWN, len(truth))).round().astype(int).tolist()
-    figure = Figure(figsize=(12, 3.2), layout="constrained")
-    cells = figure.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(14, 3.2), layout="constrained")
+    *cells, last = figure.subplots(1, len(chosen) + 1, squeeze=False)[0]
     for number, (axes, row) in enumerate(zip(cells, chosen, strict=True)):
         before, ahead = np.arange(1 - past.shape[1], 1), np.arange(1, truth.shape[1] + 1)
         gone = np.where(seen[row].numpy(), truth[row].numpy(), np.nan)
@@ -35,31 +39,40 @@ def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name:
         axes.axvline(0, color="#dddfe3", zorder=0)
         axes.set(xlabel="rows from the origin", ylabel=f"{name}, in deviations" if number == 0 else None)
     cells[0].legend(frameon=False, fontsize="small")
+    last.plot(reach.mean(0).numpy(), color=FORECAST)
+    last.set_yscale("log")
+    last.set(xlabel="steps back", ylabel="gradient of a forecast by its inputs")
+    last.grid(alpha=0.3)
     return figure
 
 
-def error_by_horizon(model: np.ndarray, simple: dict[str, np.ndarray]) -> "Figure":
-    """NRMSE of each step ahead, (H,), beside that of simple methods."""
+def by_horizon(
+    model: np.ndarray, simple: dict[str, np.ndarray], coverage: dict[int, np.ndarray] | None = None
+) -> "Figure":
+    """NRMSE of each step ahead, (H,), beside that of simple methods, and where it is known, what intervals hold."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(7 if coverage is None else 12, 4), layout="constrained")
+    axes, *more = figure.subplots(1, 1 if coverage is None else 2, squeeze=False)[0]
     ahead = np.arange(1, len(model) + 1)
-    for name, values in simple.items():
-        axes.plot(ahead, values, color=SIMPLE, linewidth=1, alpha=0.8)
+    lines = [(name, values, SIMPLE, 1.0) for name, values in simple.items()] + [("this model", model, FORECAST, 2.0)]
+    for name, values, colour, width in lines:
+        axes.plot(ahead, values, color=colour, linewidth=width)
         axes.annotate(name, (ahead[-1], values[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center")
-    axes.plot(ahead, model, color=FORECAST, linewidth=2)
-    axes.annotate(
-        "this model", (ahead[-1], model[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center"
-    )
     axes.set_yscale("log")
     axes.set(xlabel="steps ahead, running free", ylabel="NRMSE", xlim=(1, None))
     axes.grid(alpha=0.3)
+    for other in more:
+        for share, values in (coverage or {}).items():
+            [line] = other.plot(ahead, values, label=f"interval of {share} %")
+            other.axhline(share / 100, color=line.get_color(), linestyle="--", linewidth=1)
+        other.set(xlabel="steps ahead", ylabel="share of the truth inside", ylim=(0, 1.02))
+        other.legend(frameon=False, loc="lower right")
     return figure
 
 
-def continued(table: Table, time: np.ndarray, values: np.ndarray) -> "Figure":
-    """The ends of some series, and their forecasts, (S, H, K) at the times (S, H)."""
+def continued(table: Table, time: np.ndarray, values: np.ndarray, quantiles: np.ndarray | None = None) -> "Figure":
+    """The ends of some series, and their forecasts, (S, H, K) at the times (S, H), with quantiles, (S, H, K, Q)."""
     from matplotlib.figure import Figure
 
     rows = min(SHOWN, len(table.ids))
@@ -73,6 +86,10 @@ def continued(table: Table, time: np.ndarray, values: np.ndarray) -> "Figure":
         for target, name in enumerate(table.names.targets):
             [line] = axes.plot(before, past[:, target], label=name)
             axes.plot(ahead, values[number, :, target], color=line.get_color(), linestyle="--")
+            if quantiles is not None:
+                of = quantiles[number, :, target]
+                for low, high in INTERVALS.values():
+                    axes.fill_between(ahead, of[:, low], of[:, high], color=line.get_color(), alpha=0.2, linewidth=0)
         axes.set_title(table.ids[number], loc="left", fontsize="medium", parse_math=False)
         axes.grid(alpha=0.3)
     return figure

@@ -12,6 +12,11 @@ from torch import Tensor
 
 from ..statistics.metrics import Metric
 
+LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Of the quantiles of a forecast: its median, and the intervals that hold 50, 80 and 95 % of what comes."""
+INTERVALS = {80: (1, 5), 95: (0, 6)}
+"""The places of both ends among `LEVELS`."""
+
 
 def blocks(count: int, per_block: int) -> Int[Tensor, " n"]:
     """The block of each of `count` windows that are in order of time."""
@@ -72,3 +77,54 @@ def mean_ratio(error: Float[Tensor, "n K"], scale: Float[Tensor, "n K"], group: 
     kept = there.any(1)
     shares = ratio[kept].sum(1) / there[kept].sum(1)
     return Metric(shares.mean().item(), shares, group=group[kept])
+
+
+def quantiles_of(paths: Float[Tensor, "n N H K"]) -> Float[Tensor, "n H K Q"]:
+    """At each of `LEVELS`, of what was drawn."""
+    return paths.quantile(torch.tensor(LEVELS).to(paths), 1).movedim(0, -1)
+
+
+def of_quantiles(
+    quantiles: Float[Tensor, "n H K Q"],
+    truth: Float[Tensor, "n H K"],
+    seen: Bool[Tensor, "n H K"],
+    group: Int[Tensor, " n"],
+) -> dict[str, Metric]:
+    """`crps`, in deviations of the series, and how often the truth lies in an interval: `coverage_80` is best at 0.8.
+
+    The first is twice the mean pinball loss over `LEVELS`, which comes to the continuous ranked probability score as
+    they become dense (Gneiting & Raftery 2007); of a forecast without doubt, it is the absolute error.
+    """
+    counts = seen.sum((1, 2)).double()
+    off = (truth[..., None] - quantiles).double()
+    level = torch.tensor(LEVELS).to(off)
+    pinball = 2 * torch.maximum(level * off, (level - 1) * off).mean(-1)
+    found = {"crps": mean_of(torch.where(seen, pinball, 0.0).sum((1, 2)), counts, group)}
+    for share, ends in INTERVALS.items():
+        inside = (inside_interval(quantiles, truth, ends) & seen).sum((1, 2)).double()
+        found[f"coverage_{share}"] = mean_of(inside, counts, group)._replace(higher_is_better=True, share=True)
+    return found
+
+
+def inside_interval(
+    quantiles: Float[Tensor, "n H K Q"], truth: Float[Tensor, "n H K"], ends: tuple[int, int]
+) -> Bool[Tensor, "n H K"]:
+    """Whether the truth lies between two quantiles."""
+    low, high = ends
+    return (quantiles[..., low] <= truth) & (truth <= quantiles[..., high])
+
+
+def coverage_by_horizon(
+    quantiles: Float[Tensor, "n H K Q"], truth: Float[Tensor, "n H K"], seen: Bool[Tensor, "n H K"]
+) -> dict[int, np.ndarray]:
+    """How often the truth lies in the interval of so many per cent, (H,) for each."""
+    return {
+        share: ((inside_interval(quantiles, truth, ends) & seen).sum((0, 2)) / seen.sum((0, 2))).numpy()
+        for share, ends in INTERVALS.items()
+    }
+
+
+def mean_of(sums: Tensor, counts: Tensor, group: Tensor) -> Metric:
+    """A mean over all steps, of which each window has a sum and a count; a window's share is of the first order."""
+    mean = sums.sum() / counts.sum()
+    return Metric(mean.item(), mean + (sums - mean * counts) / counts.mean(), group=group)
