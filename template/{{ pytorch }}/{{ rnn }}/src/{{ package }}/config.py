@@ -13,14 +13,14 @@ Cell = Literal["lstm", "gru", "minlstm"]
 class DataConfig:
     """Which series, how far they are forecast, and from how much."""
 
-    source: Literal["mackey-glass"] = "mackey-glass"
-    """mackey-glass: a chaotic series without noise, made here."""
+    source: Literal["mackey-glass", "seasonal"] = "mackey-glass"
+    """mackey-glass: a chaotic series without noise; seasonal: daily sales of eight shops. Both are made here."""
     context: int = 64
     """Steps that the model takes before it forecasts, and of a window in training."""
     horizon: int = 84
     """Rows that are forecast."""
     reported: tuple[int, ...] = (17,)
-    """Steps ahead whose error is reported, beside that of the last one."""
+    """Steps ahead whose error is reported, where they are forecast, beside that of the last one."""
     paths: int = 100
     """Paths that are drawn of each forecast, where the model's head knows its doubt."""
     stride: int = 4
@@ -34,8 +34,8 @@ class DataConfig:
         for name in ("context", "horizon", "paths", "stride"):
             if getattr(self, name) < 1:
                 raise Problem(f"--data.{name} {getattr(self, name)} must be at least 1")
-        if not all(1 <= step <= self.horizon for step in self.reported):
-            raise Problem(f"--data.reported {self.reported} must be from 1 to --data.horizon, {self.horizon}")
+        if min(self.reported, default=1) < 1:
+            raise Problem(f"--data.reported {self.reported} must be 1 or more")
         if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1:
             raise Problem(
                 f"--data.validation {self.validation} and --data.test {self.test} must be above 0, and below 1 together"
@@ -77,6 +77,11 @@ class ModelConfig:
     def past(self) -> int:
         """Values of the past in each input."""
         return self.lags or (20 if self.cell == "minlstm" else 1)
+
+
+def steps_reported(data: DataConfig) -> list[int]:
+    """The steps ahead with a figure of their own."""
+    return sorted({*(step for step in data.reported if step < data.horizon), data.horizon})
 
 
 def shape(data: DataConfig, model: ModelConfig) -> Shape:

@@ -1,4 +1,4 @@
-"""The data: a series that is made here, cut in time, scaled by its training rows, and looked at in windows."""
+"""The data: series that are made here, cut in time, scaled by their training rows, and looked at in windows."""
 
 from functools import cache
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from .config import DataConfig
 from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
-from .engine.series import mackey_glass
+from .engine.series import mackey_glass, seasonal
 from .engine.series.division import Cuts, compare, cut, left_out, origins, rows_of
 from .engine.series.facts import Facts, facts_of
 from .engine.series.scaling import Scaler, fit
@@ -61,7 +61,7 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
 
 def read(config: DataConfig) -> Table:
     """The series as they are."""
-    return mackey_glass.table()
+    return mackey_glass.table() if config.source == "mackey-glass" else seasonal.table()
 
 
 def fitted(table: Table, cuts: Cuts) -> Scaler:

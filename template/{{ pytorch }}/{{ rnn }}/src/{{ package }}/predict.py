@@ -9,7 +9,7 @@ import torch
 from .config import shape
 from .data import load as load_data
 from .engine.core.errors import Problem
-from .engine.series.division import rows_of, spans
+from .engine.series.division import spans
 from .engine.series.facts import Facts, load_facts
 from .engine.series.metrics import LEVELS, quantiles_of
 from .engine.series.table import Table, following
@@ -133,11 +133,14 @@ class Predictor:
 
 
 def known_rows(config: Config) -> Table:
-    """The series of a run as far as they may be looked at: up to where the sealed test split begins."""
-    series = load_data(config.data, shape(config.data, config.model))
-    ranges = series.cuts.train.copy()
-    ranges[:, 1] = series.cuts.validation[:, 1]
-    return rows_of(series.table, ranges)
+    """The series of a run as far as they may be looked at: targets up to where the sealed test split begins."""
+    table, cuts, *_ = load_data(config.data, shape(config.data, config.model))
+    sealed = np.zeros((len(table.time), 1), bool)
+    for end, (_, stop) in zip(cuts.validation[:, 1].tolist(), spans(table), strict=True):
+        sealed[end:stop] = True
+    hidden = (np.where(sealed, np.float32(np.nan), of) for of in (table.targets, table.observed))
+    targets, observed = hidden
+    return table._replace(targets=targets, observed=observed)
 
 
 def load(run: str | Path | None = None) -> Predictor:

@@ -84,6 +84,30 @@ def default() -> Config:
     )
 
 
+def seasonal() -> Config:
+    """Several series with seasons, a trend, holidays and gaps, and forecasts that know their doubt; a minute."""
+    return Config(
+        preset="seasonal",
+        data=DataConfig(source="seasonal", context=56, horizon=14, reported=(1, 7), stride=2),
+        model=ModelConfig(head="student", d_model=32, lags=7, burn_in=7, dropout=0.2),
+        train=TrainConfig(
+            steps=600,
+            batch=64,
+            micro_batch=64,
+            learning_rate=3e-3,
+            warmup_steps=50,
+            min_lr_ratio=0.0,
+            betas=(0.9, 0.99),
+            weight_decay=0.01,
+            precision="fp32",
+            compile="off",
+            validate_every=100,
+            validation_batches=16,
+            save_every=100,
+        ),
+    )
+
+
 def full() -> Config:
     """The largest that is meant to be trained, on a GPU; the budgets are about this one."""
     return Config(
@@ -108,4 +132,4 @@ def full() -> Config:
     )
 
 
-PRESETS: dict[str, Callable[[], Config]] = {"smoke": smoke, "default": default, "full": full}
+PRESETS: dict[str, Callable[[], Config]] = {"smoke": smoke, "default": default, "seasonal": seasonal, "full": full}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .config import DataConfig, ModelConfig, shape
+from .config import DataConfig, ModelConfig, shape, steps_reported
 from .data import SeriesData, fitted, load
 from .engine.core.batch import Batch
 from .engine.series import figures, metrics
@@ -176,7 +176,7 @@ class Forecasting(Task):
         found = self.predictions(model, self.batches(split, network(model).step.device), context)
         error, seen, group = found["free"] - found["truth"], found["seen"], self.blocks(len(found["truth"]))
         simple, measures, reached = self.simple(split), dict[str, Metric](), dict[str, dict[str, float]]()
-        for step in sorted({*self.source.reported, self.shape.horizon}):
+        for step in steps_reported(self.source):
             at = slice(step - 1, step)
             measures[f"nrmse_at_{step}"] = metrics.nrmse(error[:, at], seen[:, at], group)
             reached[f"nrmse_at_{step}"] = simple.nrmse(at)
@@ -214,8 +214,7 @@ class Forecasting(Task):
         """One forecast, at some steps ahead."""
         windows, device = self.data("validation"), next(model.parameters()).device
         batch = {name: of.to(device) for name, of in windows.batch(np.array([0]), None).items()}
-        found, horizon = self.predictions(model, [batch], context), self.shape.horizon
-        steps = sorted({1, *self.source.reported, horizon})
+        found, steps = self.predictions(model, [batch], context), sorted({1, *steps_reported(self.source)})
         return "\n".join(
             f"{step} ahead: {found['free'][0, step - 1, 0]:.3f}, and it was {found['truth'][0, step - 1, 0]:.3f}"
             for step in steps

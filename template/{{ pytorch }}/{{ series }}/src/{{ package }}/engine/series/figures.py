@@ -17,7 +17,7 @@ PAST = 3
 """Of a series, its last rows are shown: so many for each that is forecast."""
 AN_HOUR = 3600 * 10**9
 """Integers above this are nanoseconds since 1970, and no count of rows."""
-TRUTH, FORECAST, SIMPLE = "#5b616c", "#1d5fc4", "#8f4a00"
+TRUTH, FORECAST = "#5b616c", "#1d5fc4"
 
 
 def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name: str, reach: Tensor) -> "Figure":
@@ -52,13 +52,13 @@ def by_horizon(
     """NRMSE of each step ahead, (H,), beside that of simple methods, and where it is known, what intervals hold."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7 if coverage is None else 12, 4), layout="constrained")
+    figure = Figure(figsize=(8 if coverage is None else 13, 4), layout="constrained")
     axes, *more = figure.subplots(1, 1 if coverage is None else 2, squeeze=False)[0]
     ahead = np.arange(1, len(model) + 1)
-    lines = [(name, values, SIMPLE, 1.0) for name, values in simple.items()] + [("this model", model, FORECAST, 2.0)]
-    for name, values, colour, width in lines:
-        axes.plot(ahead, values, color=colour, linewidth=width)
-        axes.annotate(name, (ahead[-1], values[-1]), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center")
+    for name, values in simple.items():
+        axes.plot(ahead, values, linewidth=1, label=name)
+    axes.plot(ahead, model, color="black", linewidth=2, label="this model")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set_yscale("log")
     axes.set(xlabel="steps ahead, running free", ylabel="NRMSE", xlim=(1, None))
     axes.grid(alpha=0.3)
@@ -78,8 +78,9 @@ def continued(table: Table, time: np.ndarray, values: np.ndarray, quantiles: np.
     rows = min(SHOWN, len(table.ids))
     figure = Figure(figsize=(9, 0.5 + 2.5 * rows), layout="constrained")
     for number, axes in enumerate(figure.subplots(rows, 1, squeeze=False)[:, 0]):
-        start, stop = (int(of) for of in table.offsets[number : number + 2])
-        start = max(start, stop - PAST * time.shape[1])
+        first, behind = (int(of) for of in table.offsets[number : number + 2])
+        stop = first + 1 + int(np.flatnonzero(np.isfinite(table.targets[first:behind]).any(1))[-1])
+        start = max(first, stop - PAST * time.shape[1])
         past = table.targets[start:stop]
         kind = "datetime64[ns]" if np.abs(table.time).max() > AN_HOUR else np.int64
         before, ahead = table.time[start:stop].astype(kind), time[number].astype(kind)

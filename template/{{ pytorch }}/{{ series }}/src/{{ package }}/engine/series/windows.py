@@ -38,6 +38,8 @@ class Rows(NamedTuple):
     observed: np.ndarray
     static: np.ndarray
     """(N, ·) each, a series' static covariates in all its rows; 0 where one is missing."""
+    time: np.ndarray
+    """(N,)"""
     naive: np.ndarray
     naive_rms: np.ndarray
     """(N, K) each: of its series, as `Scaler` has it; 0 where it has none."""
@@ -54,6 +56,7 @@ def prepare(table: Table, scaler: Scaler) -> Rows:
         np.nan_to_num(series.known),
         np.nan_to_num(series.observed),
         np.nan_to_num(series.static)[owner],
+        series.time,
         np.nan_to_num(scaler.naive)[owner].astype(np.float32),
         np.nan_to_num(scaler.naive_rms)[owner].astype(np.float32),
     )
