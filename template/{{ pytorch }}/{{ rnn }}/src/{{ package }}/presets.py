@@ -88,7 +88,7 @@ def seasonal() -> Config:
     """Several series with seasons, a trend, holidays and gaps, and forecasts that know their doubt; a minute."""
     return Config(
         preset="seasonal",
-        data=DataConfig(source="seasonal", context=56, horizon=14, reported=(1, 7), stride=2),
+        data=DataConfig(source="seasonal", context=56, horizon=14, reported=(1, 7), stride=1),
         model=ModelConfig(head="student", d_model=32, lags=7, burn_in=7, dropout=0.2),
         train=TrainConfig(
             steps=600,
@@ -102,7 +102,7 @@ def seasonal() -> Config:
             precision="fp32",
             compile="off",
             validate_every=100,
-            validation_batches=16,
+            validation_batches=24,
             save_every=100,
         ),
     )

@@ -33,7 +33,14 @@ def forecasts(past: Tensor, truth: Tensor, seen: Tensor, forecast: Tensor, name:
     for number, (axes, row) in enumerate(zip(cells, chosen, strict=True)):
         before, ahead = np.arange(1 - past.shape[1], 1), np.arange(1, truth.shape[1] + 1)
         gone = np.where(seen[row].numpy(), truth[row].numpy(), np.nan)
-        axes.plot(np.append(before, ahead), np.append(past[row].numpy(), gone), color=TRUTH, label="truth")
+        axes.plot(
+            np.append(before, ahead),
+            np.append(past[row].numpy(), gone),
+            color=TRUTH,
+            linewidth=3,
+            alpha=0.5,
+            label="truth",
+        )
         said = np.append(past[row, -1].numpy(), forecast[row].numpy())
         axes.plot(np.append(0, ahead), said, color=FORECAST, label="forecast")
         axes.axvline(0, color="#dddfe3", zorder=0)
