@@ -42,6 +42,7 @@ ENGINES = {
     "cnn": "pytorch",
     "diffusion": "pytorch",
     "clip": "pytorch",
+    "rnn": "pytorch",
     "transformer-scale": "pytorch",
 }
 ENGINES |= {"dbbench": "qwen", "alfworld": "qwen"}
@@ -68,6 +69,7 @@ ORACLES = [
     "tests/test_leakage.py",
     "tests/test_page.py",
     "tests/test_probes.py",
+    "tests/test_rnn.py",
     "tests/test_seam.py",
     "tests/test_series.py",
     "tests/test_statistics.py",

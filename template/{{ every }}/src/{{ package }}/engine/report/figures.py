@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..statistics.metrics import Result
+from ..statistics.metrics import Result, rounded
 
 INK, MUTED, LINE, SURFACE = "#1b1d22", "#5b616c", "#dddfe3", "#ffffff"
 ACCENT, BASELINE, BAD = "#1d5fc4", "#8f4a00", "#b3261e"
@@ -75,7 +75,7 @@ def draw_baselines(axes: Axes, baselines: dict[str, float], values: list[float])
         axes.text(
             0.01,
             height,
-            f"{baseline} {baselines[baseline]:.3f}",
+            f"{baseline} {rounded(baselines[baseline])}",
             transform=axes.transAxes,
             color=BASELINE,
             fontsize="small",
@@ -83,7 +83,7 @@ def draw_baselines(axes: Axes, baselines: dict[str, float], values: list[float])
             in_layout=False,
             bbox={"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
-    far = ", ".join(f"{baseline} {value:.3f}" for baseline, value in ordered if (baseline, value) not in near)
+    far = ", ".join(f"{baseline} {rounded(value)}" for baseline, value in ordered if (baseline, value) not in near)
     if far:
         axes.set_xlabel(fill(f"step (farther off: {far})", 64), fontsize="small", parse_math=False)
 

@@ -71,7 +71,8 @@ class Result:
     def remark(self) -> str:
         """What is to be said of the value."""
         if self.ci95:
-            return f"95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f}, n = {self.n}"
+            low, high = map(rounded, self.ci95)
+            return f"95 % interval {low} to {high}, n = {self.n}"
         return "" if self.n is None else f"n = {self.n}, too few for an interval"
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,6 +85,11 @@ class Result:
         ci95 = tuple(map(number, values["ci95"])) if values["ci95"] else None
         baselines = {baseline: number(value) for baseline, value in values["baselines"].items()}
         return cls(**values | {"value": number(values["value"]), "ci95": ci95, "baselines": baselines})
+
+
+def rounded(value: float) -> str:
+    """A value as a person reads it: three decimals, and of one below a hundredth the first two digits that count."""
+    return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 or not math.isfinite(value) else f"{value:.2g}"
 
 
 def number(value: float | None) -> float:
@@ -151,6 +157,6 @@ def show(results: Mapping[str, Result]) -> None:
     rows = []
     for name, result in results.items():
         ordered = sorted(result.baselines.items(), key=lambda item: item[1], reverse=not result.higher_is_better)
-        rows.append((name.replace("_", " "), f"{result.value:.3f}", result.remark))
-        rows += [(f"  {baseline}", f"{at:.3f}", result.outcome(at)) for baseline, at in ordered]
+        rows.append((name.replace("_", " "), rounded(result.value), result.remark))
+        rows += [(f"  {baseline}", rounded(at), result.outcome(at)) for baseline, at in ordered]
     print("\n".join(aligned(rows, "<32", ">10", "<")))

@@ -17,7 +17,7 @@ from ..core import runs
 from ..core.errors import Problem
 from ..core.files import write_atomically
 from ..core.json_io import read_json
-from ..statistics.metrics import ANYWHERE, SHARE, Result, t_interval
+from ..statistics.metrics import ANYWHERE, SHARE, Result, rounded, t_interval
 from ..task import Config
 from ..training.checkpoint import weights_of
 
@@ -38,7 +38,8 @@ class Spread(Result):
     @property
     def remark(self) -> str:
         assert self.ci95 is not None
-        return f"sd {self.sd:.4f}, 95 % interval {self.ci95[0]:.3f} to {self.ci95[1]:.3f} over {self.n} seeds"
+        low, high = map(rounded, self.ci95)
+        return f"sd {self.sd:.4f}, 95 % interval {low} to {high} over {self.n} seeds"
 
 
 @dataclass(frozen=True)

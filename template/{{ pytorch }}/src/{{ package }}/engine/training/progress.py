@@ -6,6 +6,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..statistics.metrics import rounded
+
 SECONDS_BETWEEN_UPDATES = 0.2
 
 
@@ -55,7 +57,8 @@ class Display:
     def validated(self, step: int, loss: float, name: str, value: float, best: bool) -> None:
         """A validation was made."""
         remaining = (self.steps - step) * (time.perf_counter() - self.started) / max(step - self.first_step, 1)
-        line = f"step {step}/{self.steps}  loss {loss:.3f}  {name.replace('_', ' ')} {value:.3f}{' *' if best else ''}"
+        measured = f"{name.replace('_', ' ')} {rounded(value)}{' *' if best else ''}"
+        line = f"step {step}/{self.steps}  loss {rounded(loss)}  {measured}"
         if self.bar.disable:
             line += f"  {self.rate:,.0f} {self.unit}/s  {remaining:.0f} s left"
         self.say(line)

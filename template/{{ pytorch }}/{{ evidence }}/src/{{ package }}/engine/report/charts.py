@@ -10,7 +10,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ..statistics.metrics import Result
+from ..statistics.metrics import Result, rounded
 from .figures import ACCENT, BASELINE, INK, LINE, MUTED, draw, recorded
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def standing(result: Result) -> Figure | None:
         color = BASELINE if row else INK
         axes.plot(value, row, "o", color=color)
         weight = "normal" if row else "bold"
-        for place, words, side in ((0, name, "left"), (1, f"{value:.3f}", "right")):
+        for place, words, side in ((0, name, "left"), (1, rounded(value), "right")):
             axes.text(
                 place, row - 0.24, words, transform=axes.get_yaxis_transform(), color=color, ha=side, weight=weight,
                 parse_math=False, in_layout=False,

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from ..core.files import write_atomically
 from ..splits import ledger
 from ..splits.splits import locked
-from ..statistics.metrics import Result
+from ..statistics.metrics import Result, rounded
 from ..task import MeasuresAtEnd, RendersExamples
 from .charts import STYLE, history_charts, printable, standing, svg
 
@@ -73,6 +73,7 @@ def html(material: dict[str, Any], template: str = "report.html.j2") -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"spaced": spaced, "duration": duration, "flat": flat, "png": png, "uri": uri, "svg": svg}
+    environment.filters["rounded"] = rounded
     metrics = {name: quoted(values) for name, values in material["results"]["metrics"].items()}
     page = environment.get_template(template).render(
         material,
