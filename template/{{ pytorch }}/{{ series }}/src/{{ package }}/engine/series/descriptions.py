@@ -1,0 +1,54 @@
+"""What is printed of a table that was read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .facts import Facts
+from .rows import Rows
+from .table import Table
+
+SHOWN, MANY = 3, 12
+WEAK = 1e-6
+"""Of its largest value: a target that varies less consists of the steps of float32."""
+
+
+def described(name: str, table: Table, facts: Facts, share: float, unread: list[str]) -> str:
+    """What was read, in a line."""
+    lengths, ends = np.diff(table.offsets), facts.shown(np.array([table.time.min(), table.time.max()]))
+    each = f"{lengths.min():,} to {lengths.max():,} rows" if lengths.min() < lengths.max() else f"{lengths[0]:,} rows"
+    size = f"{len(lengths):,} series of {each}" if len(lengths) > 1 else each
+    season = f", season {table.season} rows" if table.season > 1 else ""
+    uses = "".join(f"; {field} {some(columns, MANY)}" for field, columns in table.names._asdict().items() if columns)
+    rest = f" (columns that are not read: {some(unread, MANY)})" if unread else ""
+    return (
+        f"{name}: {size}, {ends[0]} to {ends[1]}, frequency {table.frequency} ({100 * share:.4g} % of the differences)"
+        f"{season}{uses}{rest}"
+    )
+
+
+def strange(table: Table, facts: Facts, rows: Rows, fixed: dict[str, np.ndarray]) -> list[str]:
+    """What is strange in a table, in lines: series and texts that training lacked, and targets that stand still."""
+    lines = []
+    new = sorted(set(table.ids) - set(facts.ids))
+    if new:
+        lines.append(f"{len(new):,} series were not in training: {some(new)}")
+    for name, known in facts.categories.items():
+        column = fixed[name] if name in fixed else rows.values[name].to_numpy(object)
+        other = sorted(set(column.tolist()) - {*known, ""})
+        if other:
+            lines.append(f'"{name}" has texts that training did not have: {some(other)}')
+    series = np.repeat(np.arange(len(table.ids)), np.diff(table.offsets))
+    for name, target in zip(table.names.targets, table.targets.T.astype(np.float64), strict=True):
+        still = np.flatnonzero(pd.Series(target).groupby(series).nunique() < 2)
+        if len(still) and len(table.ids) > 1:
+            lines.append(f'"{name}" never changes in {len(still):,} series: {some([table.ids[s] for s in still])}')
+        if np.nanstd(target) < WEAK * np.nanmax(np.abs(target)):
+            lines.append(f'"{name}" varies less than float32 can tell: subtract a constant from it')
+    return lines
+
+
+def some(names: Sequence[str], most: int = SHOWN) -> str:
+    """The first few."""
+    return ", ".join(names[:most]) + " …" * (len(names) > most)
