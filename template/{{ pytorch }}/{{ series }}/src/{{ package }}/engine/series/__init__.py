@@ -1,1 +1,1 @@
-"""Time series: tables of a person's own, read onto a regular grid, and what is made and measured of series."""
+"""Time series: tables of them, splits in time, scalers, windows, measures by horizon, and what simple methods reach."""

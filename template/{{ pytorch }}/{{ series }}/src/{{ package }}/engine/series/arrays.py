@@ -1,4 +1,4 @@
-"""The rows of a table as the arrays that windows are cut from, and the facts that go with them."""
+"""The rows of a table as the arrays that windows are cut from, and how they are laid out."""
 
 import numpy as np
 import pandas as pd
@@ -8,15 +8,15 @@ from . import calendars
 from .calendars import cycles_of, features
 from .columns import Columns
 from .config import SeriesConfig
-from .facts import Facts
 from .grid import Grid, season_of, told
+from .layout import Layout
 from .rows import Rows
 from .table import Names, Table
 from .values import categories_of, encoded, headings
 
 
-def facts_of(config: SeriesConfig, columns: Columns, grid: Grid, rows: Rows, fixed: dict[str, np.ndarray]) -> Facts:
-    """The facts of a table that is read for the first time.
+def layout_of(config: SeriesConfig, columns: Columns, grid: Grid, rows: Rows, fixed: dict[str, np.ndarray]) -> Layout:
+    """How a table is laid out that is read for the first time.
 
     Raises:
         Problem: a target never changes, or a column holds too many texts.
@@ -35,35 +35,35 @@ def facts_of(config: SeriesConfig, columns: Columns, grid: Grid, rows: Rows, fix
     cycles = cycles_of(grid, rows.stamps.wall, integer) if config.calendar else ()
     season, ids = config.season or season_of(grid), tuple(rows.ids[code] for code in np.unique(rows.series))
     stamps = rows.stamps
-    return Facts(columns, categories, cycles, grid, season, stamps.kind, stamps.zone, stamps.format, ids)
+    return Layout(columns, categories, cycles, grid, season, stamps.kind, stamps.zone, stamps.format, ids)
 
 
-def table_of(facts: Facts, rows: Rows, kept: np.ndarray, fixed: dict[str, np.ndarray]) -> Table:
+def table_of(layout: Layout, rows: Rows, kept: np.ndarray, fixed: dict[str, np.ndarray]) -> Table:
     """Rows on a regular grid as arrays; of the series that are `kept`, whose static values are `fixed`."""
-    names, texts = facts.columns.names, facts.categories
+    names, texts = layout.columns.names, layout.categories
     columns = {name: rows.values[name].to_numpy() for name in rows.values}
     return Table(
         tuple(rows.ids[code] for code in kept.tolist()),
         np.append(np.searchsorted(rows.series, kept), len(rows.series)).astype(np.int64),
         rows.stamps.time,
         encoded(columns, names.targets, {}, len(rows.series)),
-        known_of(facts, columns, rows.stamps.wall),
+        known_of(layout, columns, rows.stamps.wall),
         encoded(columns, names.observed, texts, len(rows.series)),
         encoded(fixed, names.static, texts, len(kept)),
-        headings_of(facts),
-        told(facts.grid),
-        facts.season,
+        headings_of(layout),
+        told(layout.grid),
+        layout.season,
     )
 
 
-def known_of(facts: Facts, columns: dict[str, np.ndarray], wall: np.ndarray) -> np.ndarray:
+def known_of(layout: Layout, columns: dict[str, np.ndarray], wall: np.ndarray) -> np.ndarray:
     """(N, P) float32: the columns that are known, and the calendar at (N,) nanoseconds by the clock on the wall."""
-    known = encoded(columns, facts.columns.names.known, facts.categories, len(wall))
-    return np.concatenate([known, features(facts.cycles, wall)], 1)
+    known = encoded(columns, layout.columns.names.known, layout.categories, len(wall))
+    return np.concatenate([known, features(layout.cycles, wall)], 1)
 
 
-def headings_of(facts: Facts) -> Names:
+def headings_of(layout: Layout) -> Names:
     """What the columns of a table's arrays are called."""
-    names, texts = facts.columns.names, facts.categories
-    known = (*headings(names.known, texts), *calendars.headings(facts.cycles))
+    names, texts = layout.columns.names, layout.categories
+    known = (*headings(names.known, texts), *calendars.headings(layout.cycles))
     return Names(names.targets, known, headings(names.observed, texts), headings(names.static, texts))

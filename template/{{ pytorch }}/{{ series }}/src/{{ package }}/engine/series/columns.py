@@ -46,8 +46,6 @@ def columns_of(frame: Frame, config: SeriesConfig) -> Columns:
     refuse_missing(frame, Columns(config.time or frame.columns.columns[0], config.id, names))
     taken = {config.id, *(name for group in names for name in group)}
     time = config.time or time_of(frame, [name for name in frame.columns if name not in taken])
-    if time in taken:
-        raise Problem(f'--data names the column "{time}" twice: a column has one use')
     rest = [name for name in frame.columns if name not in {*taken, time}]
     return Columns(time, config.id, names._replace(targets=config.targets or target_of(frame, rest)))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .facts import Facts
+from .layout import Layout
 from .rows import Rows
 from .table import Table
 
@@ -14,9 +14,9 @@ WEAK = 1e-6
 """Of its largest value: a target that varies less consists of the steps of float32."""
 
 
-def described(name: str, table: Table, facts: Facts, share: float, unread: list[str]) -> str:
+def described(name: str, table: Table, layout: Layout, share: float, unread: list[str]) -> str:
     """What was read, in a line."""
-    lengths, ends = np.diff(table.offsets), facts.shown(np.array([table.time.min(), table.time.max()]))
+    lengths, ends = np.diff(table.offsets), layout.shown(np.array([table.time.min(), table.time.max()]))
     each = f"{lengths.min():,} to {lengths.max():,} rows" if lengths.min() < lengths.max() else f"{lengths[0]:,} rows"
     size = f"{len(lengths):,} series of {each}" if len(lengths) > 1 else each
     season = f", season {table.season} rows" if table.season > 1 else ""
@@ -28,13 +28,13 @@ def described(name: str, table: Table, facts: Facts, share: float, unread: list[
     )
 
 
-def strange(table: Table, facts: Facts, rows: Rows, fixed: dict[str, np.ndarray]) -> list[str]:
+def strange(table: Table, layout: Layout, rows: Rows, fixed: dict[str, np.ndarray]) -> list[str]:
     """What is strange in a table, in lines: series and texts that training lacked, and targets that stand still."""
     lines = []
-    new = sorted(set(table.ids) - set(facts.ids))
+    new = sorted(set(table.ids) - set(layout.ids))
     if new:
         lines.append(f"{len(new):,} series were not in training: {some(new)}")
-    for name, known in facts.categories.items():
+    for name, known in layout.categories.items():
         column = fixed[name] if name in fixed else rows.values[name].to_numpy(object)
         other = sorted(set(column.tolist()) - {*known, ""})
         if other:

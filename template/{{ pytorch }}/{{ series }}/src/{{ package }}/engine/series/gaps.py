@@ -59,10 +59,10 @@ def complete(rows: Rows, grid: Grid, place: np.ndarray, how: str, name: str, sai
     before = np.flatnonzero(steps > 1)
     series = f" in {len(set(rows.series[before].tolist()))} of {len(begin)} series" if rows.named else ""
     widest = int(steps.argmax())
-    lacks = (
-        f"the grid of {told(grid)} lacks {counted(missing, 'row')}{series}, the first after {rows.at(before[0] - 1)}, "
-        f"and {steps[widest] - 1:,} in a row after {rows.at(widest - 1)}"
-    )
+    where = f" after {rows.at(before[0] - 1)}"
+    if len(before) > 1:
+        where = f", the first{where}, and {steps[widest] - 1:,} in a row after {rows.at(widest - 1)}"
+    lacks = f"the grid of {told(grid)} lacks {counted(missing, 'row')}{series}{where}"
     if missing > WIDEST * len(place):
         raise Problem(f"{name}: {lacks}: more than {WIDEST} for each row that is there, so correct the dates")
     if how == "error":

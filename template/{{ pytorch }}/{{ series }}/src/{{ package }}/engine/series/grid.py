@@ -50,7 +50,7 @@ def grid_of(text: str) -> Grid:
     Raises:
         Problem: it names none.
     """
-    number, unit = re.fullmatch(r"\s*(\d*)\s*(.*?)\s*", text.lower(), re.DOTALL).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"\s*(\d*)\s*(.*?)\s*", text.lower().replace(",", ""), re.DOTALL).groups()  # type: ignore[union-attr]
     unit = SHORT.get(unit, SHORT.get(unit.removesuffix("s"), unit.removesuffix("s")))
     size = int(number or 1)
     grids = {

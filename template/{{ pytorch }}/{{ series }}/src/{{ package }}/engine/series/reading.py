@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import Problem
-from .arrays import facts_of, table_of
+from .arrays import layout_of, table_of
 from .columns import Columns, columns_of, has_dates, kept_as_text, refuse_missing
 from .config import SeriesConfig
 from .descriptions import described, strange
-from .facts import Facts
 from .files import Frame, frame_of
 from .frequency import inferred, refuse_changes, refuse_other, regular
 from .gaps import complete, filled, trimmed
 from .grid import Grid, grid_of
+from .layout import Layout
 from .rows import Rows, in_order, single
 from .stamps import Stamps, stamps_of
 from .table import Table
@@ -33,13 +33,15 @@ class Reading(NamedTuple):
     source: str
     """What tells the table from others."""
     table: Table
-    facts: Facts
+    layout: Layout
     said: list[str]
     """Lines for whoever reads it: what was taken, what was changed, what is strange."""
 
 
-def read(config: SeriesConfig, source: str | Path | pd.DataFrame | None = None, facts: Facts | None = None) -> Reading:
-    """The series at `config.path`, or of another source; in the way of the table that `facts` are of, if any.
+def read(
+    config: SeriesConfig, source: str | Path | pd.DataFrame | None = None, layout: Layout | None = None
+) -> Reading:
+    """The series at `config.path`, or of another source; as `layout` says another was read, if any.
 
     Raises:
         Problem: the table cannot be read, or something in it must be decided first.
@@ -47,24 +49,24 @@ def read(config: SeriesConfig, source: str | Path | pd.DataFrame | None = None, 
     source = config.path if source is None else source
     assert source is not None
     frame = frame_of(source, partial(kept_as_text, config))
-    columns = facts.columns if facts else columns_of(frame, config)
+    columns = layout.columns if layout else columns_of(frame, config)
     refuse_missing(frame, columns)
     said: list[str] = []
     ids, codes = series_of(frame, columns.id)
-    stamps = stamps_like(frame, columns.time, codes, config, facts)
-    if stamps.format and not facts and config.time_format is None:
+    stamps = stamps_like(frame, columns.time, codes, config, layout)
+    if stamps.format and not layout and config.time_format is None:
         said.append(f'"{columns.time}" is read as {stamps.format}')
     varying = {name: numbers(frame, name, config) for name in columns.names.targets}
-    varying |= cells(frame, columns.names.known + columns.names.observed, config, facts)
-    fixed = static_of(frame, columns.names.static, ids, codes, config, facts)
+    varying |= cells(frame, columns.names.known + columns.names.observed, config, layout)
+    fixed = static_of(frame, columns.names.static, ids, codes, config, layout)
     rows = Rows(ids, columns.id is not None, codes, stamps, pd.DataFrame(varying))
-    rows, grid, share = arranged(rows, columns, config, facts, frame.name, said)
+    rows, grid, share = arranged(rows, columns, config, layout, frame.name, said)
     kept = np.unique(rows.series)
-    facts = facts or facts_of(config, columns, grid, rows, fixed)
-    table = table_of(facts, rows, kept, {name: column[kept] for name, column in fixed.items()})
+    layout = layout or layout_of(config, columns, grid, rows, fixed)
+    table = table_of(layout, rows, kept, {name: column[kept] for name, column in fixed.items()})
     left = [name for name in frame.columns if name not in columns.used()]
-    lines = [described(frame.name, table, facts, share, left), *said, *strange(table, facts, rows, fixed)]
-    return Reading(frame.name, table, facts, lines)
+    lines = [described(frame.name, table, layout, share, left), *said, *strange(table, layout, rows, fixed)]
+    return Reading(frame.name, table, layout, lines)
 
 
 def describe(reading: Reading) -> None:
@@ -74,7 +76,7 @@ def describe(reading: Reading) -> None:
 
 
 def arranged(
-    rows: Rows, columns: Columns, config: SeriesConfig, facts: Facts | None, name: str, said: list[str]
+    rows: Rows, columns: Columns, config: SeriesConfig, layout: Layout | None, name: str, said: list[str]
 ) -> tuple[Rows, Grid, float]:
     """The rows on a regular grid, the grid, and the share of the differences that was right before.
 
@@ -83,7 +85,7 @@ def arranged(
     """
     rows = single(in_order(rows, said), config.duplicates, name, said)
     rows = trimmed(rows, columns.names.targets, said)
-    grid = facts.grid if facts else grid_of(config.freq) if config.freq else inferred(rows)
+    grid = layout.grid if layout else grid_of(config.freq) if config.freq else inferred(rows)
     refuse_other(grid, rows)
     if config.irregular == "error":
         refuse_changes(rows, grid, config.gaps == "mask", name)
@@ -94,20 +96,20 @@ def arranged(
     return filled(rows, columns, config.gaps, name, said), grid, share
 
 
-def stamps_like(frame: Frame, name: str, codes: np.ndarray, config: SeriesConfig, facts: Facts | None) -> Stamps:
+def stamps_like(frame: Frame, name: str, codes: np.ndarray, config: SeriesConfig, layout: Layout | None) -> Stamps:
     """The column of time, read as in training.
 
     Raises:
         Problem: it cannot be.
     """
     column = frame.columns[name]
-    if facts is None:
+    if layout is None:
         return stamps_of(column, codes, config.zone, config.time_format, frame.first_row)
-    form = None if has_dates(column) else facts.format or None  # a forecast is written as ISO 8601, whatever was read
-    stamps = stamps_of(column, codes, facts.zone or None, form, frame.first_row)
-    if stamps.kind != facts.kind and ("integer" in (stamps.kind, facts.kind) or not facts.zone):
+    form = None if has_dates(column) else layout.format or None  # a forecast is written as ISO 8601, whatever was read
+    stamps = stamps_of(column, codes, layout.zone or None, form, frame.first_row)
+    if stamps.kind != layout.kind and ("integer" in (stamps.kind, layout.kind) or not layout.zone):
         raise Problem(
-            f'"{name}" of {frame.name} has {stamps.kind} times, and training had {facts.kind} ones: write these'
+            f'"{name}" of {frame.name} has {stamps.kind} times, and training had {layout.kind} ones: write these'
         )
     return stamps
 
@@ -128,7 +130,7 @@ def series_of(frame: Frame, column: str | None) -> tuple[tuple[str, ...], np.nda
 
 
 def cells(
-    frame: Frame, names: tuple[str, ...], config: SeriesConfig, facts: Facts | None = None
+    frame: Frame, names: tuple[str, ...], config: SeriesConfig, layout: Layout | None = None
 ) -> dict[str, np.ndarray]:
     """Columns of numbers as (N,) float64, and those of categories as (N,) texts: the same ones as in training.
 
@@ -137,7 +139,7 @@ def cells(
     """
     return {
         name: texts(frame, name)
-        if (name in facts.categories if facts else is_category(frame, name, config))
+        if (name in layout.categories if layout else is_category(frame.columns[name]))
         else numbers(frame, name, config)
         for name in names
     }
@@ -149,7 +151,7 @@ def static_of(
     ids: tuple[str, ...],
     codes: np.ndarray,
     config: SeriesConfig,
-    facts: Facts | None,
+    layout: Layout | None,
 ) -> dict[str, np.ndarray]:
     """What does not change within a series, (S,) each.
 
@@ -157,7 +159,7 @@ def static_of(
         Problem: it does, or a number is missing.
     """
     found = {}
-    for name, column in cells(frame, names, config, facts).items():
+    for name, column in cells(frame, names, config, layout).items():
         groups = pd.Series(column).replace("", np.nan).groupby(codes)
         changing = np.flatnonzero(groups.nunique() > 1)
         if len(changing):

@@ -65,13 +65,12 @@ def written(text: pd.Series, config: SeriesConfig) -> pd.Series:
     return right.str.replace(config.decimal, ".", regex=False)
 
 
-def is_category(frame: Frame, name: str, config: SeriesConfig) -> bool:
-    """Whether a column holds texts, of which none is a number."""
-    column = frame.columns[name]
+def is_category(column: pd.Series) -> bool:
+    """Whether a column holds texts, of which none looks like a number, however that would be written."""
     if pd.api.types.is_numeric_dtype(column):
         return False
-    text = plain(column)
-    return bool(text.notna().any()) and bool(written(text, config).isna().all())
+    text = plain(column).dropna()
+    return len(text) > 0 and not text.str.fullmatch(r"[+-]?[\d.,' ]*\d[\d.,' ]*(?:[eE][+-]?\d+)?|[+-]?inf").any()
 
 
 def texts(frame: Frame, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a run must know of its table to read another one in the same way."""
+"""How a table of a person's own is laid out: what a run must know to read another one in the same way."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ from .grid import Grid
 from .rows import shown
 from .table import Names
 
-FACTS = "series.json"
-"""The file of a run with its facts."""
+LAYOUT = "table.json"
+"""The file of a run with it."""
 
 
-class Facts(NamedTuple):
+class Layout(NamedTuple):
     """What was found in the table that a run was trained on."""
 
     columns: Columns
@@ -50,23 +50,23 @@ class Facts(NamedTuple):
         return [str(date) for date in dates]
 
 
-def save_facts(facts: Facts, run: Path) -> None:
-    """Keep them with a run, which is used where its data are not."""
-    columns = facts.columns._asdict() | {"names": facts.columns.names._asdict()}
-    saved = facts._asdict() | {"columns": columns, "grid": facts.grid._asdict()}
-    write_atomically(run / FACTS, json.dumps(saved, indent=1) + "\n")
+def save_layout(layout: Layout, run: Path) -> None:
+    """Keep it with a run, which is used where its data are not."""
+    columns = layout.columns._asdict() | {"names": layout.columns.names._asdict()}
+    saved = layout._asdict() | {"columns": columns, "grid": layout.grid._asdict()}
+    write_atomically(run / LAYOUT, json.dumps(saved, indent=1) + "\n")
 
 
-def load_facts(run: Path) -> Facts:
-    """Those of a run.
+def load_layout(run: Path) -> Layout:
+    """That of a run.
 
     Raises:
-        Problem: they are missing or damaged.
+        Problem: it is missing or damaged.
     """
-    saved = read_json(run / FACTS, *Facts._fields)
+    saved = read_json(run / LAYOUT, *Layout._fields)
     columns = saved.pop("columns")
     names = Names(**{field: tuple(of) for field, of in columns.pop("names").items()})
-    return Facts(
+    return Layout(
         columns=Columns(**columns, names=names),
         categories={name: tuple(texts) for name, texts in saved.pop("categories").items()},
         grid=Grid(**saved.pop("grid")),
