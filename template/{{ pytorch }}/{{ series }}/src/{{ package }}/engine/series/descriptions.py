@@ -28,22 +28,28 @@ def described(name: str, table: Table, layout: Layout, share: float, unread: lis
     )
 
 
-def strange(table: Table, layout: Layout, rows: Rows, fixed: dict[str, np.ndarray]) -> list[str]:
-    """What is strange in a table, in lines: series and texts that training lacked, and targets that stand still."""
-    lines = []
+def unfamiliar(table: Table, layout: Layout, rows: Rows, fixed: dict[str, np.ndarray]) -> list[str]:
+    """The series and the texts that training did not have, a line for each kind."""
     new = sorted(set(table.ids) - set(layout.ids))
-    if new:
-        lines.append(f"{len(new):,} series were not in training: {some(new)}")
+    lines = [f"{len(new):,} series were not in training: {some(new)}"] if new else []
     for name, known in layout.categories.items():
         column = fixed[name] if name in fixed else rows.values[name].to_numpy(object)
         other = sorted(set(column.tolist()) - {*known, ""})
         if other:
             lines.append(f'"{name}" has texts that training did not have: {some(other)}')
+    return lines
+
+
+def still(table: Table) -> list[str]:
+    """The targets that hardly change, a line for each."""
+    lines = []
     series = np.repeat(np.arange(len(table.ids)), np.diff(table.offsets))
     for name, target in zip(table.names.targets, table.targets.T.astype(np.float64), strict=True):
-        still = np.flatnonzero(pd.Series(target).groupby(series).nunique() < 2)
-        if len(still) and len(table.ids) > 1:
-            lines.append(f'"{name}" never changes in {len(still):,} series: {some([table.ids[s] for s in still])}')
+        constant = np.flatnonzero(pd.Series(target).groupby(series).nunique() < 2)
+        if len(constant) and len(table.ids) > 1:
+            lines.append(
+                f'"{name}" never changes in {len(constant):,} series: {some([table.ids[s] for s in constant])}'
+            )
         if np.nanstd(target) < WEAK * np.nanmax(np.abs(target)):
             lines.append(f'"{name}" varies less than float32 can tell: subtract a constant from it')
     return lines

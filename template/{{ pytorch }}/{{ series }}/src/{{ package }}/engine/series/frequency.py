@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.errors import Problem
-from .grid import DAY, Grid, beginning, calendar, counted, duration, places, told
+from .grid import DAY, Grid, beginning, calendar, counted, duration, grid_of, places, told
 from .rows import Rows, collapsed, first_of
 
 RUN = 5
@@ -31,7 +31,25 @@ def inferred(rows: Rows) -> Grid:
         candidates += [Grid("weekday", 1)] * (span == DAY and weekdays) + [Grid("day", span // DAY)]
     else:
         candidates.append(Grid("span", modal(np.diff(rows.stamps.time)[within])))
-    return max(candidates, key=lambda grid: float(placed(rows, grid)[1].mean()))
+    return best(rows, candidates)
+
+
+def named(rows: Rows, text: str) -> Grid:
+    """The grid that `--data.freq` names; of months, from their first days or their last, as the sorted rows have them.
+
+    Raises:
+        Problem: it names none, or dates are to have steps, or integers days.
+    """
+    grid = grid_of(text)
+    if (grid.unit == "step") != (rows.stamps.kind == "integer"):
+        what = "integers, which have steps" if rows.stamps.kind == "integer" else "dates, which have no steps"
+        raise Problem(f"--data.freq {text} does not go with times that are {what}: name another, or leave it out")
+    return best(rows, [grid._replace(ends=True), grid] if grid.unit == "month" else [grid])
+
+
+def best(rows: Rows, grids: list[Grid]) -> Grid:
+    """The grid that most sorted rows lie on; the first of several."""
+    return max(grids, key=lambda grid: float(placed(rows, grid)[1].mean()))
 
 
 def modal(values: np.ndarray) -> int:
@@ -86,17 +104,6 @@ def on_most(rows: Rows, grid: Grid, exact: np.ndarray) -> np.ndarray:
     return exact if on.all() else on
 
 
-def refuse_other(grid: Grid, rows: Rows) -> None:
-    """Refuse a frequency in hours or days of integers, and one in steps of dates.
-
-    Raises:
-        Problem: it is of the other kind.
-    """
-    if (grid.unit == "step") != (rows.stamps.kind == "integer"):
-        what = "integers, which have steps" if rows.stamps.kind == "integer" else "dates, which have no steps"
-        raise Problem(f"--data.freq {told(grid)} does not go with times that are {what}: name another, or leave it out")
-
-
 def spread(rows: Rows) -> str:
     """The differences between sorted rows, in words."""
     differences = np.diff(rows.stamps.time)[np.diff(rows.series) == 0]
@@ -128,9 +135,11 @@ def refuse_changes(rows: Rows, grid: Grid, sparse: bool, name: str) -> None:
         usual = 1
         difference = np.where(exact[1:] & exact[:-1], np.diff(place), -difference)
     difference = np.where(np.diff(rows.series) == 0, difference, usual)
-    windows = np.lib.stride_tricks.sliding_window_view(difference, min(RUN, len(difference)))
+    if len(difference) < RUN:
+        return
+    windows = np.lib.stride_tricks.sliding_window_view(difference, RUN)
     runs = np.flatnonzero((windows[:, 0] != usual) & (windows == windows[:, :1]).all(1))
-    if len(runs) and len(difference) >= RUN:
+    if len(runs):
         raise Problem(
             f"the frequency of {name} is not {told(grid)} throughout: it is {other(grid, int(difference[runs[0]]))} "
             f"from {rows.at(runs[0])} on: --data.freq and --data.irregular mean bring all to one"

@@ -12,11 +12,11 @@ from ..core.errors import Problem
 from .arrays import layout_of, table_of
 from .columns import Columns, columns_of, has_dates, kept_as_text, refuse_missing
 from .config import SeriesConfig
-from .descriptions import described, strange
+from .descriptions import described, still, unfamiliar
 from .files import Frame, frame_of
-from .frequency import inferred, refuse_changes, refuse_other, regular
+from .frequency import inferred, named, refuse_changes, regular
 from .gaps import complete, filled, trimmed
-from .grid import Grid, grid_of
+from .grid import Grid
 from .layout import Layout
 from .rows import Rows, in_order, single
 from .stamps import Stamps, stamps_of
@@ -62,11 +62,14 @@ def read(
     rows = Rows(ids, columns.id is not None, codes, stamps, pd.DataFrame(varying))
     rows, grid, share = arranged(rows, columns, config, layout, frame.name, said)
     kept = np.unique(rows.series)
+    fixed = {name: column[kept] for name, column in fixed.items()}
+    of_training = layout is None
     layout = layout or layout_of(config, columns, grid, rows, fixed)
-    table = table_of(layout, rows, kept, {name: column[kept] for name, column in fixed.items()})
+    table = table_of(layout, rows, kept, fixed)
     left = [name for name in frame.columns if name not in columns.used()]
-    lines = [described(frame.name, table, layout, share, left), *said, *strange(table, layout, rows, fixed)]
-    return Reading(frame.name, table, layout, lines)
+    said = [described(frame.name, table, layout, share, left), *said]
+    said += still(table) if of_training else unfamiliar(table, layout, rows, fixed)
+    return Reading(frame.name, table, layout, said)
 
 
 def describe(reading: Reading) -> None:
@@ -85,8 +88,7 @@ def arranged(
     """
     rows = single(in_order(rows, said), config.duplicates, name, said)
     rows = trimmed(rows, columns.names.targets, said)
-    grid = layout.grid if layout else grid_of(config.freq) if config.freq else inferred(rows)
-    refuse_other(grid, rows)
+    grid = layout.grid if layout else named(rows, config.freq) if config.freq else inferred(rows)
     if config.irregular == "error":
         refuse_changes(rows, grid, config.gaps == "mask", name)
     rows, grid, place = regular(rows, grid, config.irregular, name, said)
