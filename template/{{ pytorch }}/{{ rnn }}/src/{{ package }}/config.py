@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .engine.core.errors import Problem
+from .engine.series.config import SeriesConfig
 from .engine.series.windows import Shape
 
 Cell = Literal["lstm", "gru", "minlstm"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(SeriesConfig):
     """Which series, how far they are forecast, and from how much."""
 
     source: Literal["mackey-glass", "seasonal"] = "mackey-glass"
-    """mackey-glass: a chaotic series without noise; seasonal: daily sales of eight shops. Both are made here."""
+    """Where no path is named. mackey-glass: a chaotic series without noise; seasonal: daily sales of eight shops. Both
+    are made here."""
     context: int = 64
     """Steps that the model takes before it forecasts, and of a window in training."""
     horizon: int = 84
@@ -31,6 +33,7 @@ class DataConfig:
     """Share of all rows, at the end."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("context", "horizon", "paths", "stride"):
             if getattr(self, name) < 1:
                 raise Problem(f"--data.{name} {getattr(self, name)} must be at least 1")

@@ -1,26 +1,33 @@
-"""The data: series that are made here, cut in time, scaled by their training rows, and looked at in windows."""
+"""The data: your table, or series that are made here, cut in time, scaled by their training rows, seen in windows."""
 
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+
 from .config import DataConfig
-from .engine.core.config_io import fingerprint
 from .engine.core.errors import Problem
 from .engine.series import mackey_glass, seasonal
 from .engine.series.division import Cuts, compare, cut, left_out, origins, rows_of
 from .engine.series.facts import Facts, facts_of
+from .engine.series.layout import Layout
+from .engine.series.parts import entries
+from .engine.series.reading import describe
+from .engine.series.reading import read as read_table
 from .engine.series.scaling import Scaler, fit
 from .engine.series.table import Table
 from .engine.series.windows import Shape, Windows, prepare
 from .engine.splits.division import Division
 from .engine.splits.leakage import Leakage
-from .engine.splits.splits import SPLITS, Entry, Training, lock
+from .engine.splits.splits import SPLITS, Training, lock
 
 
 class SeriesData(NamedTuple):
     """The data, split."""
 
     table: Table
+    layout: Layout | None
+    """How a table of your own is laid out."""
     cuts: Cuts
     splits: dict[str, Windows]
     facts: Facts
@@ -36,11 +43,12 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     """The series.
 
     Raises:
-        Problem: they are not those of `data.lock.json`, too short, or an experiment wants to shuffle them.
+        Problem: they cannot be read, are not those of `data.lock.json`, are too short, or an experiment wants to
+            shuffle them.
     """
     if division is not None:
         raise Problem("series are cut in time, and this experiment deals out examples: it would train on the future")
-    table = read(config)
+    table, layout, source = read(config)
     cuts = cut(table, config.validation, config.test, embargo=config.horizon)
     short = left_out(table, cuts, shape.before, shape.horizon)
     scaler = fitted(table, cuts)
@@ -52,16 +60,31 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     }
     rule = f"rows that two splits forecast, or that lie less than the horizon of {config.horizon} apart"
     leakage = compare({name: windows.forecast for name, windows in splits.items()}, table, config.horizon, rule)
-    content = b"".join(of.tobytes() for of in (table.time, table.targets, table.known, table.observed, table.static))
-    sizes = {name: int((cuts.of(name)[:, 1] - cuts.of(name)[:, 0]).sum()) for name in SPLITS}
-    source = f"{config.source}, {config.validation:g} and {config.test:g} held out, {config.horizon} apart"
-    digest = lock(source, [Entry(config.source, len(content), fingerprint(content), sizes)])
-    return SeriesData(table, cuts, splits, facts_of(table, scaler), digest, leakage, short)
+    held_out = f"{config.validation:g} and {config.test:g} held out, {config.horizon} apart"
+    digest = lock(f"{source}, {held_out}", entries(table, sides(table, cuts)))
+    return SeriesData(table, layout, cuts, splits, facts_of(table, scaler), digest, leakage, short)
 
 
-def read(config: DataConfig) -> Table:
-    """The series as they are."""
-    return mackey_glass.table() if config.source == "mackey-glass" else seasonal.table()
+def read(config: DataConfig) -> tuple[Table, Layout | None, str]:
+    """The series as they are, how their table is laid out, and what tells them from others.
+
+    Raises:
+        Problem: they cannot be read, or something in them must be decided first.
+    """
+    if config.path is None:
+        return (mackey_glass.table() if config.source == "mackey-glass" else seasonal.table()), None, config.source
+    found = read_table(config)
+    describe(found)
+    return found.table, found.layout, found.source
+
+
+def sides(table: Table, cuts: Cuts) -> np.ndarray:
+    """The split that forecasts each row, (N,); "" where none does."""
+    found = np.full(len(table.time), "", object)
+    for name in SPLITS:
+        for start, stop in cuts.of(name).tolist():
+            found[start:stop] = name
+    return found
 
 
 def fitted(table: Table, cuts: Cuts) -> Scaler:

@@ -63,6 +63,30 @@ def read_future(
     return known_of(layout, columns, wall).reshape(*times.shape, -1)
 
 
+def extended(
+    config: SeriesConfig, source: str | Path | pd.DataFrame | None, table: Table, layout: Layout, horizon: int
+) -> Table:
+    """A table with the next rows of each series behind its own: what is known of them, and nothing else.
+
+    Raises:
+        Problem: as `read_future`.
+    """
+    times = future_times(table, layout.grid, layout.zone, horizon)
+    known = read_future(config, source, table, layout, horizon)
+    ends = np.repeat(table.offsets[1:], horizon)
+
+    def missing(columns: np.ndarray) -> np.ndarray:
+        return np.insert(columns, ends, np.float32(np.nan), axis=0)
+
+    return table._replace(
+        offsets=table.offsets + horizon * np.arange(len(table.offsets)),
+        time=np.insert(table.time, ends, times.ravel()),
+        targets=missing(table.targets),
+        known=np.insert(table.known, ends, known.reshape(len(ends), -1), axis=0),
+        observed=missing(table.observed),
+    )
+
+
 def following(
     config: SeriesConfig, source: str | Path | pd.DataFrame | None, table: Table, layout: Layout, times: np.ndarray
 ) -> dict[str, np.ndarray]:
