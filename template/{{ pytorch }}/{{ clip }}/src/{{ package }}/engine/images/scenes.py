@@ -18,7 +18,7 @@ from ..core.config_io import fingerprint
 from ..splits.division import Division
 from ..splits.splits import SPLITS, Entry, lock
 from .captions import Statements
-from .examples import Facts, ImageData, Images, spread
+from .examples import Facts, ImageData, Images, spread, sums_of
 from .placing import in_its_last_split, shared, stratified
 
 COUNT = 12_000
@@ -97,7 +97,8 @@ def scenes(division: Division | None = None) -> tuple[ImageData, Statements]:
     digest = lock("drawn scenes", [Entry("scenes", pixels.nbytes, fingerprint(json.dumps(parts)), counts)], division)
     captions = {name: tuple(table["captions"][row] for row in of.tolist()) for name, of in rows.items()}
     splits = {name: Images(pixels, of, y[of], 255, captions[name]) for name, of in rows.items()}
-    facts = Facts(CLASSES, 3, SIDE, *spread(splits["train"]))
+    sums = np.stack([sums_of(pixels[row]) for row in rows["train"].tolist()])
+    facts = Facts(CLASSES, 3, SIDE, *spread(sums, SIDE**2, 255))
     names = [f"scene {row}" for row in range(len(y))]
     found = shared(names, whole, sides, keys, groups, [], "scenes of which a caption can say nothing different")
     return ImageData(splits, facts, digest, found), Statements(contents, said)

@@ -100,10 +100,16 @@ class ImageData(NamedTuple):
     """What the splits share: nothing, unless the grouping is changed."""
 
 
+def sums_of(pixels: np.ndarray) -> np.ndarray:
+    """Of each channel of an image, (C, Y, X), uint8, the sum of its values and of their squares, (C, 2), uint64."""
+    values = pixels.reshape(len(pixels), -1).astype(np.uint32)
+    return np.stack([values.sum(1, dtype=np.uint64), (values**2).sum(1, dtype=np.uint64)], 1)
+
+
 def spread(sums: np.ndarray, count: int, brightest: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, over all pixels of some images, from 0 to 1.
 
-    `sums`, (n, C, 2), uint64, are of the `count` values of a channel of an image, and of their squares.
+    `sums`, (n, C, 2), are what `sums_of` gives of each; a channel of one has `count` pixels.
     """
     total, squares = (sums.sum(0) / (len(sums) * count)).T  # of whole numbers: in any order the same
     mean = total / brightest

@@ -24,6 +24,7 @@ from ..core.config_io import fingerprint
 from ..core.errors import Problem
 from ..splits.dedup import Pair
 from .decoding import Damaged, decoded, quiet
+from .examples import sums_of
 from .items import Item, Source
 from .on_demand import OnDemand, places_in
 from .similarity import SMALL, near_pairs, perceptual_hash
@@ -50,7 +51,7 @@ class Stored(NamedTuple):
     items: list[Item]
     """Without what reads them."""
     sums: np.ndarray
-    """(n, channels, 2), uint64, on the disk: of each channel's values, and of their squares."""
+    """(n, channels, 2), uint64, on the disk: what `sums_of` gives of each image."""
 
 
 class Decoded(NamedTuple):
@@ -180,9 +181,7 @@ def decoded_in_order(source: Source, size: int, channels: int) -> Iterator[tuple
             return damage
         except OSError as error:
             return Damaged(error.strerror or str(error))
-        values = pixels.reshape(channels, -1).astype(np.uint32)
-        sums = np.stack([values.sum(1, dtype=np.uint64), (values**2).sum(1, dtype=np.uint64)], 1)
-        return Decoded(pixels, *perceptual_hash(pixels), fingerprint(pixels.tobytes()), sums)
+        return Decoded(pixels, *perceptual_hash(pixels), fingerprint(pixels.tobytes()), sums_of(pixels))
 
     waiting = deque[tuple[Item, Future[Decoded | Damaged]]]()
     console = Console(stderr=True)
