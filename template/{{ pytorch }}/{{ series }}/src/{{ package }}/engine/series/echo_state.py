@@ -10,6 +10,7 @@ and a trained recurrent network has to be seen beside it.
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .windows import Windows
 
@@ -37,15 +38,15 @@ class Reservoir:
 
     def __init__(self, targets: int, seed: int = 0) -> None:
         draws = np.random.default_rng(seed)
-        self.hidden = np.zeros((UNITS, UNITS))
-        for row in self.hidden:
+        hidden = np.zeros((UNITS, UNITS))
+        for row in hidden:
             row[draws.permutation(UNITS)[:CONNECTIONS]] = draws.normal(size=CONNECTIONS)
-        self.hidden *= RADIUS / np.abs(np.linalg.eigvals(self.hidden)).max()
+        self.hidden = csr_array(hidden * RADIUS / np.abs(np.linalg.eigvals(hidden)).max())
         self.input = draws.uniform(-INPUT, INPUT, (1 + targets, UNITS))
 
     def step(self, state: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The next states, (n, UNITS), after values (n, K)."""
-        driven = state @ self.hidden.T + self.input[0] + y @ self.input[1:]
+        driven = (self.hidden @ state.T).T + self.input[0] + y @ self.input[1:]
         moved: np.ndarray = (1 - LEAK) * state + LEAK * np.tanh(driven)
         return moved
 
