@@ -13,6 +13,8 @@ EPOCHS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 """Nanoseconds of the units that numbers may count since 1970."""
 DATES = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%b %d %Y", "%d %b %Y", "%b %d, %Y")
 HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+TRIED = 100
+"""Dates that show whether a format is worth trying on all of them."""
 COMPACT = {8: "%Y%m%d", 6: "%Y%m"}
 """What whole numbers of so many digits may be."""
 ENOUGH = {"%Y%m%d": 32, "%Y%m": 13}
@@ -158,9 +160,11 @@ def chosen(text: pd.Series, name: Any, row: Row) -> str:
     if not best[1].any():
         return ""
     for form in (date + hour for date in DATES for hour in HOURS):
+        if pd.to_datetime(text.head(TRIED), format=form, errors="coerce").isna().all():
+            continue
         dates = pd.to_datetime(text, format=form, errors="coerce")
         if not dates.isna().any():
-            read[form] = tuple(dates)
+            read[form] = at(pd.DatetimeIndex(dates)).tobytes()
         elif dates.isna().sum() < best[1].sum():
             best = form, dates.isna()
     if len(set(read.values())) > 1:
