@@ -12,7 +12,7 @@ from .arrays import known_of
 from .clock import time_of, wall_of
 from .columns import Columns, kept_as_text, refuse_missing
 from .config import SeriesConfig
-from .files import frame_of, write
+from .files import frame_of
 from .grid import Grid, places, stamps
 from .layout import Layout
 from .reading import cells, series_of, stamps_like
@@ -35,15 +35,6 @@ def template(table: Table, layout: Layout, horizon: int) -> pd.DataFrame:
         columns[layout.columns.id] = np.repeat(np.array(table.ids, object), horizon)
     columns[layout.columns.time] = layout.shown(future_times(table, layout.grid, layout.zone, horizon).ravel())
     return pd.DataFrame(columns | dict.fromkeys(layout.columns.names.known, ""))
-
-
-def write_template(table: Table, layout: Layout, horizon: int, file: Path) -> None:
-    """Write these rows as .csv or .parquet.
-
-    Raises:
-        Problem: the file is of another kind.
-    """
-    write(template(table, layout, horizon), file)
 
 
 def read_future(
