@@ -1,7 +1,8 @@
 """The data: your table, or series that are made here, cut in time, scaled by their training rows, seen in windows."""
 
+import sys
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,10 +11,7 @@ from .engine.core.errors import Problem
 from .engine.series import mackey_glass, seasonal
 from .engine.series.division import Cuts, compare, cut, left_out, origins, rows_of
 from .engine.series.facts import Facts, facts_of
-from .engine.series.layout import Layout
 from .engine.series.parts import entries
-from .engine.series.reading import describe
-from .engine.series.reading import read as read_table
 from .engine.series.scaling import Scaler, fit
 from .engine.series.table import Table
 from .engine.series.windows import Shape, Windows, prepare
@@ -21,12 +19,19 @@ from .engine.splits.division import Division
 from .engine.splits.leakage import Leakage
 from .engine.splits.splits import SPLITS, Training, lock
 
+if TYPE_CHECKING:
+    from .engine.series.layout import Layout
+
+
+NAMED = 3
+"""Series that are named where there may be many."""
+
 
 class SeriesData(NamedTuple):
     """The data, split."""
 
     table: Table
-    layout: Layout | None
+    layout: "Layout | None"
     """How a table of your own is laid out."""
     cuts: Cuts
     splits: dict[str, Windows]
@@ -34,8 +39,6 @@ class SeriesData(NamedTuple):
     sha256: str
     leakage: Leakage
     """What the splits share: nothing, unless the cuts are changed."""
-    short: list[str]
-    """The series that are too short to be trained on."""
 
 
 @cache
@@ -51,6 +54,13 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     table, layout, source = read(config)
     cuts = cut(table, config.validation, config.test, embargo=config.horizon)
     short = left_out(table, cuts, shape.before, shape.horizon)
+    if short:
+        named = ", ".join(short[:NAMED]) + (f" and {len(short) - NAMED} more" if len(short) > NAMED else "")
+        needed = f"the {shape.before + shape.horizon} rows of context and horizon together"
+        print(
+            f"{len(short)} of {len(table.ids)} series are not trained on, for want of {needed}: {named}",
+            file=sys.stderr,
+        )
     scaler = fitted(table, cuts)
     rows = prepare(table, scaler)
     strides = {"train": 1, "validation": config.stride, "test": config.stride}
@@ -62,10 +72,10 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     leakage = compare({name: windows.forecast for name, windows in splits.items()}, table, config.horizon, rule)
     held_out = f"{config.validation:g} and {config.test:g} held out, {config.horizon} apart"
     digest = lock(f"{source}, {held_out}", entries(table, sides(table, cuts)))
-    return SeriesData(table, layout, cuts, splits, facts_of(table, scaler), digest, leakage, short)
+    return SeriesData(table, layout, cuts, splits, facts_of(table, scaler), digest, leakage)
 
 
-def read(config: DataConfig) -> tuple[Table, Layout | None, str]:
+def read(config: DataConfig) -> tuple[Table, "Layout | None", str]:
     """The series as they are, how their table is laid out, and what tells them from others.
 
     Raises:
@@ -73,8 +83,10 @@ def read(config: DataConfig) -> tuple[Table, Layout | None, str]:
     """
     if config.path is None:
         return (mackey_glass.table() if config.source == "mackey-glass" else seasonal.table()), None, config.source
-    found = read_table(config)
-    describe(found)
+    from .engine.series import reading
+
+    found = reading.read(config)
+    reading.describe(found)
     return found.table, found.layout, found.source
 
 

@@ -17,7 +17,6 @@ from .engine.core.batch import Batch
 from .engine.series import figures, metrics
 from .engine.series.baselines import Measured, baselines
 from .engine.series.facts import Facts, load_facts, save_facts
-from .engine.series.layout import save_layout
 from .engine.series.probes import blind_to_the_future, ignores_what_is_held_out
 from .engine.series.windows import Windows
 from .engine.splits.leakage import Leakage
@@ -88,6 +87,8 @@ class Forecasting(Task):
     def save_assets(self, folder: Path) -> None:
         save_facts(self.facts, folder)
         if self.series.layout:
+            from .engine.series.layout import save_layout
+
             save_layout(self.series.layout, folder)
 
     def load_assets(self, folder: Path) -> None:
