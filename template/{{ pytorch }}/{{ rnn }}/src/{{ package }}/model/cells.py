@@ -26,6 +26,8 @@ minLSTM (Feng et al. 2024, arXiv:2410.01201, section 3.2), below:
 Every state is one tensor, (B, L, S), and zeros before the first step.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -53,7 +55,8 @@ class LSTM(nn.Module):
         self, x: Float[Tensor, "B T I"], state: Float[Tensor, "B L S"]
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B L S"]]:
         h, c = (half.contiguous() for half in state.transpose(0, 1).chunk(2, -1))
-        out, (h, c) = self.layers(x, (h, c))
+        with ready(self.layers, x):
+            out, (h, c) = self.layers(x, (h, c))
         return out, torch.cat((h, c), -1).transpose(0, 1)
 
 
@@ -73,7 +76,8 @@ class GRU(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T I"], state: Float[Tensor, "B L S"]
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B L S"]]:
-        out, h = self.layers(x, state.transpose(0, 1).contiguous())
+        with ready(self.layers, x):
+            out, h = self.layers(x, state.transpose(0, 1).contiguous())
         return out, h.transpose(0, 1)
 
 
@@ -121,6 +125,18 @@ def scan(a: Float[Tensor, "B T D"], b: Float[Tensor, "B T D"], h: Float[Tensor, 
         a = torch.cat((a[:, :shift], a[:, shift:] * a[:, :-shift]), 1)
         shift *= 2
     return b
+
+
+def ready(layers: nn.LSTM | nn.GRU, x: Tensor) -> AbstractContextManager[None]:
+    """What CuDNN asks for: weights in one piece, which those of a copied model are not, and no gradient in evaluation.
+
+    Such a gradient, as `check` and `reach` take it, is left to PyTorch's own kernels.
+    """
+    if x.is_cuda and torch.is_grad_enabled() and not layers.training:
+        return torch.backends.cudnn.flags(enabled=False)
+    if x.is_cuda and len({p.untyped_storage().data_ptr() for p in layers.parameters()}) > 1:
+        layers.flatten_parameters()
+    return nullcontext()
 
 
 def initialise(layers: nn.LSTM | nn.GRU, gates: tuple[str, ...], kept: str) -> None:

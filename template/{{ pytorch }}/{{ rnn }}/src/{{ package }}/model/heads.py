@@ -11,6 +11,7 @@ Dimensions: … batch, steps and targets     P  numbers said of each     Q  leve
 """
 
 import math
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float
@@ -46,7 +47,8 @@ class Quantiles:
 
     def values(self, said: Float[Tensor, "... P"]) -> Float[Tensor, "... Q"]:
         """The lowest, and above each a step that is positive: they cannot cross."""
-        return torch.cat((said[..., :1], functional.softplus(said[..., 1:])), -1).cumsum(-1)
+        steps = torch.cat((said[..., :1], functional.softplus(said[..., 1:])), -1)
+        return torch.stack(list(accumulate(steps.unbind(-1), torch.add)), -1)  # CUDA has no deterministic cumsum
 
     def loss(self, said: Float[Tensor, "... P"], goal: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Twice the mean pinball loss over the levels."""

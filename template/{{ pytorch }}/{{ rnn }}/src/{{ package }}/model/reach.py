@@ -20,8 +20,7 @@ def reach(model: Forecaster, y: Float[Tensor, "B R K"], covariates: Tensor | Non
     """
     steps = y.shape[1] - model.lags + 1
     x = inputs(y, None if covariates is None else covariates[:, :steps], model.lags)
-    # CuDNN's recurrent layers have a gradient while they are trained alone.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+    with torch.enable_grad():
         x = x.detach().requires_grad_()
         said, _ = model(x, model.initial_state(x))
         [gradient] = torch.autograd.grad(model.output.center(said[:, -1]).sum(), x)

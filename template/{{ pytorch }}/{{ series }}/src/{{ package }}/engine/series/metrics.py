@@ -81,7 +81,9 @@ def mean_ratio(error: Float[Tensor, "n K"], scale: Float[Tensor, "n K"], group: 
 
 def quantiles_of(paths: Float[Tensor, "n N H K"]) -> Float[Tensor, "n H K Q"]:
     """At each of `LEVELS`, of what was drawn."""
-    return paths.quantile(torch.tensor(LEVELS).to(paths), 1).movedim(0, -1)
+    levels = torch.tensor(LEVELS).to(paths)
+    # One window at a time: PyTorch takes no more than 16 million numbers at once.
+    return torch.stack([of.quantile(levels, 0) for of in paths]).movedim(1, -1)
 
 
 def of_quantiles(
