@@ -160,7 +160,7 @@ def mlflow(session: nox.Session) -> None:
 
 @nox.session(venv_backend="virtualenv")
 def libraries(session: nox.Session) -> None:
-    """What a project does with the libraries of its extras: datasets, pyarrow, timm and the PyTorch that torchvision fits."""
+    """What a project does with its extras' libraries: datasets, pyarrow, timm and the PyTorch that torchvision fits."""
     project = _render(session, "cnn", Path(session.create_tmp()))
     tests = ["beartype", "pytest", "pytest-xdist"]
     session.install("--quiet", "--editable", f"{project}[hub,parquet,timm]", *tests)

@@ -125,9 +125,10 @@ class Forecasting(Task):
         return pieces.empty(batch, hidden, self.pieces)
 
     def predictions(self, model: nn.Module, loader: Iterable[Batch], context: Context) -> dict[str, Tensor]:
-        """Of each window: its context `past`, (n, R, K), `truth`, what of it was `seen`, the forecast `free`, which
-        runs on what the network says, and `forced`, which is told the truth after each step; (n, H, K) each.
+        """Of each window: its context `past`, (n, R, K), and four of (n, H, K).
 
+        They are the `truth`, what of it was `seen`, the forecast `free`, which runs on what the network says, and
+        `forced`, which is told the truth after each step.
         `naive` and `naive_rms`, (n, K), are the scales of MASE and RMSSE. `reach`, of some windows, is the norm of the
         gradient of the last forecast in the context by the inputs of each step before.
         """

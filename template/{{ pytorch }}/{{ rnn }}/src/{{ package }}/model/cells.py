@@ -57,7 +57,7 @@ class LSTM(nn.Module):
         h, c = (half.contiguous() for half in state.transpose(0, 1).chunk(2, -1))
         with ready(self.layers, x):
             out, (h, c) = self.layers(x, (h, c))
-        return out, torch.cat((h, c), -1).transpose(0, 1)
+        return out, torch.cat((h.transpose(0, 1), c.transpose(0, 1)), -1)
 
 
 class GRU(nn.Module):
@@ -78,7 +78,7 @@ class GRU(nn.Module):
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B L S"]]:
         with ready(self.layers, x):
             out, h = self.layers(x, state.transpose(0, 1).contiguous())
-        return out, h.transpose(0, 1)
+        return out, h.transpose(0, 1).clone()
 
 
 class MinLSTM(nn.Module):

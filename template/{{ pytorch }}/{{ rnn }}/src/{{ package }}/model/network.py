@@ -49,7 +49,8 @@ class Forecaster(nn.Module):
         self, x: Float[Tensor, "B T I"], state: Float[Tensor, "B L S"]
     ) -> tuple[Float[Tensor, "B T K P"], Float[Tensor, "B L S"]]:
         h, state = self.cell(x, state)
-        return self.head(torch.cat((self.dropout(h), x), -1)).unflatten(-1, (-1, self.output.size)), state
+        said = self.head(torch.cat((self.dropout(h), x), -1))
+        return torch.stack(said.chunk(self.output.size, -1), -1), state
 
     def initial_state(self, like: Float[Tensor, "B T I"]) -> Float[Tensor, "B L S"]:
         """The state before the first step."""
