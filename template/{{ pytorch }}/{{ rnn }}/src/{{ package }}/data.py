@@ -1,5 +1,6 @@
 """The data: series that are made here, cut in time, scaled by their training rows, and looked at in windows."""
 
+import sys
 from functools import cache
 from typing import NamedTuple
 
@@ -27,8 +28,6 @@ class SeriesData(NamedTuple):
     sha256: str
     leakage: Leakage
     """What the splits share: nothing, unless the cuts are changed."""
-    short: list[str]
-    """The series that are too short to be trained on."""
 
 
 @cache
@@ -43,6 +42,10 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     table = read(config)
     cuts = cut(table, config.validation, config.test, embargo=config.horizon)
     short = left_out(table, cuts, shape.before, shape.horizon)
+    if short:
+        some = ", ".join(short[:3]) + (f" and {len(short) - 3} more" if len(short) > 3 else "")
+        needed = shape.before + shape.horizon
+        print(f"warning: shorter than {needed} training rows, so nothing is learned from: {some}", file=sys.stderr)
     scaler = fitted(table, cuts)
     rows = prepare(table, scaler)
     strides = {"train": 1, "validation": config.stride, "test": config.stride}
@@ -56,7 +59,7 @@ def load(config: DataConfig, shape: Shape, division: Division | None = None) -> 
     sizes = {name: int((cuts.of(name)[:, 1] - cuts.of(name)[:, 0]).sum()) for name in SPLITS}
     source = f"{config.source}, {config.validation:g} and {config.test:g} held out, {config.horizon} apart"
     digest = lock(source, [Entry(config.source, len(content), fingerprint(content), sizes)])
-    return SeriesData(table, cuts, splits, facts_of(table, scaler), digest, leakage, short)
+    return SeriesData(table, cuts, splits, facts_of(table, scaler), digest, leakage)
 
 
 def read(config: DataConfig) -> Table:
