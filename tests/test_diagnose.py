@@ -47,7 +47,7 @@ class Project:
 def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Project]]:
     """A project of each architecture."""
     found, path = {}, list(sys.path)
-    for architecture in ("blank", "cnn", "autoencoder", "transformer"):
+    for architecture in ("blank", "cnn", "autoencoder", "transformer", "rnn"):
         folder = tmp_path_factory.mktemp("projects") / architecture
         name = f"faulty-{architecture}"
         render(template, folder, {"project_name": name, "architecture": architecture, "tracker": "none"})
@@ -234,6 +234,23 @@ def overflowing_gate(project: Project, patch: Patch) -> None:
     patch.setattr(task, "model", changed)
 
 
+def forgetting_state(project: Project, patch: Patch) -> None:
+    """The LSTM's forget gate is shut, what was said last has no weight, and neither is trained."""
+    task = project.task.Forecasting
+    model = task.model
+
+    def changed(self: Any) -> Any:
+        made = model(self)
+        layers = made.cell.layers
+        with torch.no_grad():
+            layers.weight_hh_l0.zero_()
+            layers.bias_ih_l0[layers.hidden_size : 2 * layers.hidden_size] = -20
+        layers.requires_grad_(False)
+        return made
+
+    patch.setattr(task, "model", changed)
+
+
 def another_language(project: Project, patch: Patch) -> None:
     """The validation split becomes tokens that the training split seldom has."""
     task = project.task.LanguageModeling
@@ -289,6 +306,7 @@ RUNS = {
     ),
     "transformer, overflowing gate": Run(["smoke"], overflowing_gate, "blocks.1.feed_forward.gate", "transformer"),
     "transformer, another language": Run(["smoke"], another_language, "mean of tokens", "transformer"),
+    "rnn, a state that forgets": Run(["smoke"], forgetting_state, "10 steps back", "rnn"),
 }
 HEALTHY = {
     "blank smoke": Run(["smoke"]),
@@ -298,6 +316,7 @@ HEALTHY = {
     "cnn default, 300 steps": Run(["default", "--train.steps", "300"], architecture="cnn"),
     "autoencoder smoke": Run(["smoke"], architecture="autoencoder"),
     "transformer smoke": Run(["smoke"], architecture="transformer"),
+    "rnn smoke": Run(["smoke"], architecture="rnn"),
     "transformer default, 60 steps": Run(
         [
             *("default", "--train.steps", "60", "--train.warmup-steps", "6"),

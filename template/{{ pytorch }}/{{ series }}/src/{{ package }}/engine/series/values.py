@@ -57,7 +57,8 @@ def plain(column: pd.Series) -> pd.Series:
 def written(text: pd.Series, config: SeriesConfig) -> pd.Series:
     """Numbers with a point and nothing between their thousands; what is written otherwise becomes no number."""
     decimal, between = re.escape(config.decimal), re.escape(config.thousands)
-    whole = rf"(?:\d{{1,3}}(?:{between}\d{{3}})+|\d+)" if between else r"\d+"
+    grouped = r"\d{1,3}(?:" + between + r"\d{3})+"
+    whole = rf"(?:{grouped}|\d+)" if between else r"\d+"
     form = rf"[+-]?(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?"
     right = text.where(text.str.fullmatch(form, case=False).fillna(False).astype(bool))
     if between:
