@@ -87,14 +87,20 @@ class EvaluationBatches:
         rank, of = share
         count = -(-self.stop // size)
         self.numbers = range(count * rank // of, count * (rank + 1) // of)
+        self.one_less = len(self.numbers) < -(-count // of)
+        """Whether others have a batch more."""
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __iter__(self) -> Iterator[Batch]:
         for number in self.numbers:
-            indices = np.arange(number * self.size, min((number + 1) * self.size, self.stop))
-            yield {name: value.to(self.device) for name, value in self.examples.batch(indices, None).items()}
+            yield self.batch(number)
+
+    def batch(self, number: int) -> Batch:
+        """One of all batches, whoever's it is."""
+        indices = np.arange(number * self.size, min((number + 1) * self.size, self.stop))
+        return {name: value.to(self.device) for name, value in self.examples.batch(indices, None).items()}
 
     def with_noise(self, noise: torch.Generator, seed: int) -> Iterator[Batch]:
         """The batches, with a generator that is seeded for each, so that what is drawn does not depend on the share."""

@@ -60,6 +60,8 @@ def measure(
             torch.autocast(device.type, torch.bfloat16, enabled=bf16),
         ):
             mine = task.predictions(model, batches, Context(0, noise)) if len(loader) else {}
+            if loader.one_less:  # a sharded model is gathered from all processes, in each batch of any
+                task.predictions(model, [loader.batch(0)], Context(0, noise))
     finally:
         model.train(training)
     shares = [share for share in world.collect(mine) if share]
