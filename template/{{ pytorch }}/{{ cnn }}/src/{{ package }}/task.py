@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+OWN = BackboneConfig()
+"""No network of timm."""
 MANY = 30
 """With more classes than this, nobody looks at a matrix or at a figure of each; the report has a table of them."""
 
@@ -41,7 +43,7 @@ class Classification(ImageTask):
 
     source: DataConfig
 
-    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig, backbone: BackboneConfig) -> None:
+    def __init__(self, data: DataConfig, config: ModelConfig, loss: LossConfig, backbone: BackboneConfig = OWN) -> None:
         self.source, self.config, self.objective, self.backbone = data, config, loss, backbone
 
     @property

@@ -1,6 +1,6 @@
 """Where in an image a classifier finds its class (Grad-CAM; Selvaraju et al. 2017, arXiv:1610.02391)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,13 +15,25 @@ SHOWN = 5
 """Images beside each other."""
 
 
+@runtime_checkable
+class HasFeatures(Protocol):
+    """A model in two halves."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layers see, (B, D, Y, X)."""
+
+    def classify(self, features: Tensor) -> Tensor:
+        """The logits, (B, K), of such features."""
+
+
 @torch.enable_grad()
-def activation(model: Any, images: Float[Tensor, "B C Y X"], classes: Int[Tensor, " B"]) -> Tensor | None:
+def activation(model: nn.Module, images: Float[Tensor, "B C Y X"], classes: Int[Tensor, " B"]) -> Tensor | None:
     """How much each place speaks for a class, from 0 to 1 within an image; (B, Y, X).
 
-    `model.features(images)` is what `model.classify` makes logits of. None where that has no places, as in a
-    transformer that reads a class token.
+    None where the model has no such halves, or its features no places, as in a transformer that reads a class token.
     """
+    if not isinstance(model, HasFeatures):
+        return None
     a_BDYX = model.features(images).detach().requires_grad_()
     if a_BDYX.ndim != 4:
         return None

@@ -40,6 +40,7 @@ class Backbone(nn.Module):
         """
         super().__init__()
         self.network = create(name, images)
+        self.channels_last = getattr(self.network, "output_fmt", "") == "NHWC"
         for statistic in ("mean", "std"):
             values = torch.tensor(self.network.pretrained_cfg[statistic])
             values = values.mean(0, keepdim=True) if images.channels == 1 else values
@@ -60,11 +61,11 @@ class Backbone(nn.Module):
     def features(self, images: Float[Tensor, "B C Y X"]) -> Tensor:
         """What the last layers see: (B, D, Y', X') of most networks."""
         found: Tensor = self.network.forward_features((images - self.mean) / self.std)
-        return found
+        return found.movedim(3, 1) if self.channels_last else found
 
     def classify(self, features: Tensor) -> Float[Tensor, "B K"]:
         """The logits of such features."""
-        logits: Tensor = self.network.forward_head(features)
+        logits: Tensor = self.network.forward_head(features.movedim(1, 3) if self.channels_last else features)
         return logits
 
     def forward(self, images: Float[Tensor, "B C Y X"]) -> Float[Tensor, "B K"]:
@@ -93,8 +94,10 @@ def create(name: str, images: Facts, **further: Any) -> Any:
         if timm.models.get_pretrained_cfg(name).fixed_input_size:
             settings["img_size"] = images.size
         network = timm.create_model(name, **settings, **further)
+        with torch.no_grad():  # that the images are too small for them, some say here alone
+            network.eval()(torch.zeros(1, images.channels, images.size, images.size))
     except Exception as error:  # whatever the library, its networks and the Hub raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise Problem(f"cannot make {name} for images of {images.size} pixels: {reason[:MOST]}") from None
     if not isinstance(network.get_classifier(), nn.Linear):
         raise Problem(f"{name} has no last layer to replace: choose another network of timm")
@@ -102,13 +105,20 @@ def create(name: str, images: Facts, **further: Any) -> Any:
 
 
 def freeze(network: Any, part: str) -> None:
-    """Keep a part of a network as it is: "nothing", the "stem", or "all" but the last layer."""
+    """Keep a part of a network as it is: "nothing", the "stem", or "all" but the last layer.
+
+    Raises:
+        Problem: timm does not say what the stem is.
+    """
     if part == "all":
         network.requires_grad_(False)
         network.get_classifier().requires_grad_(True)
     if part == "stem":
-        stem = network.group_matcher(coarse=True)["stem"]
-        patterns = [stem] if isinstance(stem, str) else [pattern for pattern, _ in stem]
+        try:
+            stem = network.group_matcher(coarse=True)["stem"]
+            patterns = [stem] if isinstance(stem, str) else [pattern for pattern, _ in stem]
+        except (AttributeError, KeyError, TypeError):
+            raise Problem("timm does not say what this network's stem is: freeze all, or nothing") from None
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not any(re.match(pattern, name) for pattern in patterns))
 
@@ -139,12 +149,12 @@ def published(name: str, file: str, images: Facts) -> Path:
         last = {id(parameter) for parameter in network.get_classifier().parameters()}
         found = {key: value for key, value in network.state_dict(keep_vars=True).items() if id(value) not in last}
         before = random.state_dict()
-        drawn = [key for key in found if (before[key] != before[key].flatten()[0]).any()]
+        learned = [key for key, value in found.items() if isinstance(value, nn.Parameter) and value.requires_grad]
+        drawn = [key for key in learned if (before[key] != before[key].flatten()[0]).any()]
         same = [key for key in drawn if torch.equal(before[key], found[key])]
-        if 2 * len(same) > len(drawn):  # timm warns of it, and goes on with random ones
-            raise Problem(
-                f"{file or 'what was published'} has no weights for {len(same)} of {len(drawn)} parts of {name}"
-            )
+        if same:  # timm warns of it, if at all, and goes on with random ones
+            lacking = f"{len(same)} of the {len(drawn)} weights of {name}, such as {same[0]}"
+            raise Problem(f"{file or 'what was published'} lacks {lacking}")
         save_file({f"network.{key}": value.detach().contiguous() for key, value in found.items()}, folder / WEIGHTS)
 
     source = file or "the Hugging Face Hub"

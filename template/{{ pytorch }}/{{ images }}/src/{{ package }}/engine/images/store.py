@@ -25,7 +25,7 @@ from ..core.errors import Problem
 from ..splits.dedup import Pair
 from .decoding import Damaged, decoded, quiet
 from .examples import sums_of
-from .items import Item, Source
+from .items import Item, Place, Source
 from .on_demand import OnDemand, places_in
 from .similarity import SMALL, near_pairs, perceptual_hash
 
@@ -146,9 +146,11 @@ def require_room(folder: Path, source: Source, each: int) -> None:
     number = sum(1 for _ in source.items()) if source.number is None else source.number
     needed, free = number * each, shutil.disk_usage(folder).free
     if needed > free:
+        whole = isinstance(next(source.items()).read, Place)
+        advice = "use --data.decode always, which keeps none, or a smaller --data.size"
         raise Problem(
             f"the pixels of {number} images need {needed:,} bytes, and {free:,} are free on this disk: "
-            "use --data.decode always, which keeps none, or a smaller --data.size"
+            + (advice if whole else "use a smaller --data.size")
         )
 
 
