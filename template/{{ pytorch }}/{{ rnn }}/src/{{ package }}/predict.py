@@ -14,7 +14,7 @@ from .data import load as load_data
 from .engine.core.errors import Problem
 from .engine.series.division import spans
 from .engine.series.facts import Facts, load_facts
-from .engine.series.future import extended, template
+from .engine.series.future import extended, future_times, template
 from .engine.series.layout import LAYOUT, Layout, load_layout
 from .engine.series.metrics import LEVELS, quantiles_of
 from .engine.series.reading import describe, read
@@ -74,7 +74,7 @@ class Predictor:
     @torch.no_grad()
     def forecast(
         self,
-        series: Table | np.ndarray | pd.DataFrame | str | Path,
+        series: Table | np.ndarray | pd.Series | pd.DataFrame | str | Path,
         steps: int | None = None,
         *,
         future: pd.DataFrame | str | Path | None = None,
@@ -95,10 +95,12 @@ class Predictor:
         horizon = self.window.horizon if steps is None else steps
         if horizon < 1:
             raise Problem(f"{horizon} steps cannot be forecast: at least 1")
-        if isinstance(series, np.ndarray):
-            table = self.as_table(series)
+        if isinstance(series, pd.DataFrame | str | Path):
+            table = self.read(series, future, horizon)
+        elif future is not None:
+            raise Problem("future goes with a .csv, .parquet or frame: put the rows to forecast into the table itself")
         else:
-            table = series if isinstance(series, Table) else self.read(series, future, horizon)
+            table = series if isinstance(series, Table) else self.as_table(np.asarray(series, np.float64))
         scaler = self.facts.scaler_of(table)
         rows, windows, origins = prepare(table, scaler), [], []
         for number, (start, stop) in enumerate(spans(table)):
@@ -124,7 +126,8 @@ class Predictor:
             quantiles = level[..., None] + scale[..., None] * quantiles_of(paths).cpu().double().numpy()
         if not np.isfinite(values).all():
             raise Problem("the forecast is not finite: the values given lie far outside what the run was trained on")
-        time = np.stack([ahead(table, span, row, horizon) for span, row in zip(spans(table), origins, strict=True)])
+        ends = zip(spans(table), origins, strict=True)
+        time = np.stack([ahead(table, span, row, horizon, self.layout) for span, row in ends])
         kind = "integer" if "step" in table.frequency else "naive"
         written = self.layout.shown if self.layout else partial(shown, kind=kind)
         return Forecast(table, table.time[last], time, values, quantiles, written)
@@ -138,6 +141,8 @@ class Predictor:
         if self.layout is None:
             raise Problem(MADE_HERE)
         horizon = self.window.horizon if steps is None else steps
+        if horizon < 1:
+            raise Problem(f"{horizon} steps cannot be forecast: at least 1")
         return template(read(self.data, series, self.layout).table, self.layout, horizon)
 
     def read(self, source: pd.DataFrame | str | Path, future: pd.DataFrame | str | Path | None, horizon: int) -> Table:
@@ -183,11 +188,14 @@ class Predictor:
         return Table((name,), offsets, time, targets_of, nothing, nothing, static, facts.names, "step", facts.season)
 
 
-def ahead(table: Table, span: tuple[int, int], origin: int, horizon: int) -> np.ndarray:
-    """The times behind a row of the series that lies in `span`, (H,): those of its rows, as far as it has them."""
+def ahead(table: Table, span: tuple[int, int], origin: int, horizon: int, layout: Layout | None) -> np.ndarray:
+    """The times behind a row of the series that lies in `span`, (H,): those of its rows where it has as many."""
     start, stop = span
     if stop - origin > horizon:
         return table.time[origin + 1 : origin + 1 + horizon]
+    if layout:
+        up_to_now = table._replace(offsets=np.array([0, origin + 1 - start]), time=table.time[start : origin + 1])
+        return future_times(up_to_now, layout.grid, layout.zone, horizon)[0]
     return following(table.time[start : origin + 1], horizon, table.frequency)
 
 

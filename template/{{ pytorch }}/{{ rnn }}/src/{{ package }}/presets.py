@@ -85,7 +85,7 @@ def default() -> Config:
 
 
 def seasonal() -> Config:
-    """Several series with seasons, a trend, holidays and gaps, and forecasts that know their doubt; a minute."""
+    """Several series with seasons, a trend, holidays and gaps, and forecasts that know their doubt; seconds."""
     return Config(
         preset="seasonal",
         data=DataConfig(source="seasonal", context=56, horizon=14, reported=(1, 7), stride=1),

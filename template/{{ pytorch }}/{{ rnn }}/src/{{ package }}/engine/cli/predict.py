@@ -39,17 +39,18 @@ class Predict:
 
         run = find(self.run)
         predictor = load(run)
-        if self.template:
-            write(predictor.template(self.table or "", self.steps), self.template)
-            print(f"{self.template}: fill in its empty cells, and name it with --future")
-            return
-        table = self.table or known_rows(load_config(run, Config))
-        found = predictor.forecast(table, self.steps, future=self.future)
-        picture = self.out.with_suffix(".png")
+        out = self.template or self.out
+        picture = out.with_suffix(".png")
         try:
-            write(found.frame(), self.out)
+            if self.template:
+                write(predictor.template(self.table or "", self.steps), out)
+                print(f"{out}: fill in its empty cells, and name it with --future")
+                return
+            table = self.table or known_rows(load_config(run, Config))
+            found = predictor.forecast(table, self.steps, future=self.future)
+            write(found.frame(), out)
             save_figure(continued(found.table, found.time, found.values, found.quantiles), picture)
         except OSError as error:
-            raise Problem(f"cannot write {self.out}: {error.strerror or error}") from None
+            raise Problem(f"cannot write {out}: {error.strerror or error}") from None
         series, steps, targets = found.values.shape
-        print(f"{self.out}, {picture}: {steps} steps of {series} series with {targets} target{'s'[: targets - 1]}")
+        print(f"{out}, {picture}: {steps} steps of {series} series with {targets} target{'s'[: targets - 1]}")

@@ -24,7 +24,7 @@ def layout_of(config: SeriesConfig, columns: Columns, grid: Grid, rows: Rows, fi
     for name in columns.names.targets:
         target = rows.values[name].to_numpy()
         if np.nanmin(target) == np.nanmax(target):
-            raise Problem(f'the target "{name}" is {target[0]:g} in all rows: there is nothing to forecast')
+            raise Problem(f'the target "{name}" is {np.nanmin(target):g} in all rows: there is nothing to forecast')
     texts = {name: rows.values[name] for name in columns.names.known + columns.names.observed} | fixed
     categories = {
         name: categories_of(name, np.asarray(column, object))

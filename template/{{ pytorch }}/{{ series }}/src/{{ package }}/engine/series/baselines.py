@@ -23,6 +23,10 @@ LAGS = 20
 """Values of the past that an autoregression sees, or a season where that is longer."""
 MOST_FEATURES = 400
 """An autoregression on more is not fitted."""
+MOST_WINDOWS = 50_000
+"""One is fitted to so many at most, spread evenly."""
+TOGETHER = 10_000
+"""Forecasts that are made at a time."""
 RIDGE = 1e-6
 """Of the mean square of a feature: keeps nearly equal lags from cancelling with huge weights."""
 Forecasts = dict[str, np.ndarray]
@@ -47,7 +51,7 @@ class Measured:
         return {name: (of - self.truth)[self.seen].double().abs().mean().item() for name, of in self.forecasts.items()}
 
     def by_horizon(self) -> dict[str, np.ndarray]:
-        """The same of each step ahead, (H,)."""
+        """The root mean squared error of each at each step ahead, (H,)."""
         return {name: by_horizon(values - self.truth, self.seen) for name, values in self.forecasts.items()}
 
 
@@ -97,13 +101,15 @@ def autoregression(train: Windows, split: Windows, lags: int, quadratic: bool) -
     whole = train.origins[train.rows.seen[window].all((1, 2))]
     if count > MOST_FEATURES or len(whole) < 2 * count:
         return None
+    whole = whole[np.linspace(0, len(whole) - 1, min(len(whole), MOST_WINDOWS)).round().astype(int)]
     y = train.rows.targets.astype(np.float64)
     x = features(y[whole[:, None] + back], quadratic)
     goal = y[whole[:, None] + ahead] - y[whole][:, None]
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += RIDGE * len(x)
     weights = np.linalg.solve(gram, x.T @ goal.reshape(len(x), -1))
-    asked = features(y[split.origins[:, None] + back], quadratic) @ weights
+    parts = np.split(split.origins, range(TOGETHER, len(split), TOGETHER))
+    asked = np.concatenate([features(y[part[:, None] + back], quadratic) @ weights for part in parts])
     return y[split.origins][:, None] + asked.reshape(len(split), horizon, targets)
 
 

@@ -9,7 +9,7 @@ CYCLES = {"hour": DAY, "weekday": 7 * DAY, "yearday": 365 * DAY}
 
 
 def cycles_of(grid: Grid, wall: np.ndarray, integer: bool) -> tuple[str, ...]:
-    """The cycles that rows of a frequency go through, as far as the rows hold two turns of each.
+    """The cycles that rows of a frequency go through, as far as all rows, held-out ones too, hold two turns of each.
 
     A model that has seen less than that of a year would meet days in its test that it knows nothing of.
     """

@@ -51,8 +51,8 @@ class SeriesConfig:
     thousands: Literal["", ".", ",", " ", "'"] = ""
     """What numbers have between their thousands."""
     gaps: Literal["error", "fill", "mask"] = "error"
-    """What is missing stops the run; or fill: targets and known columns are interpolated, observed ones keep their last
-    value; or mask: targets stay missing, and the loss and the measures leave them out."""
+    """What is missing stops the run; or fill: known columns are interpolated, others keep their last value; or mask:
+    targets stay missing, and the loss and the measures leave them out."""
     duplicates: Literal["error", "mean", "last"] = "error"
     """Rows of one series and time stop the run, or one row stays: their mean, or the last of them."""
     irregular: Literal["error", "mean", "last"] = "error"

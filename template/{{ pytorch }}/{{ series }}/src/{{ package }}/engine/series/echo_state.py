@@ -59,7 +59,7 @@ def read_out(state: np.ndarray, y: np.ndarray) -> np.ndarray:
 def forecast(train: Windows, split: Windows, offsets: tuple[int, ...]) -> np.ndarray | None:
     """(n, H, K) for the origins of a split; None where the series are too long or too short for it."""
     y = split.rows.targets.astype(np.float64)
-    last = int(split.origins.max()) + 1
+    last = int(max(split.origins.max(), train.origins.max())) + 1
     trained = np.zeros(len(y), bool)
     trained[train.forecast] = True
     trained &= split.rows.seen.all(1)
@@ -79,6 +79,8 @@ def forecast(train: Windows, split: Windows, offsets: tuple[int, ...]) -> np.nda
     goal = y[asked[:, None] + np.arange(1, split.shape.horizon + 1)]
     # Origins are in order of time, and rows are not: several series lie one behind the other.
     before = rows[split.rows.time[rows] < split.rows.time[asked].min()]
+    if not len(before):
+        return None
     errors, limits = [], np.stack([y[rows].min(0), y[rows].max(0)])
     for weights in fits(states, y, before):
         found = free_run(reservoir, weights, states[asked], y[asked], split.shape.horizon, limits)

@@ -41,7 +41,8 @@ class Facts(NamedTuple):
         fresh = by_series(table, np.nanmean(self.scaler.level, 0))
         usual = np.nanmedian(self.scaler.scale, 0)
         fresh["scale"] = np.where(np.isnan(fresh["scale"]), usual, fresh["scale"])
-        places = [self.ids.index(name) if name in self.ids else -1 for name in table.ids]
+        known = {name: place for place, name in enumerate(self.ids)}
+        places = [known.get(name, -1) for name in table.ids]
         for number, place in enumerate(places):
             for name, values in fresh.items():
                 if place >= 0:

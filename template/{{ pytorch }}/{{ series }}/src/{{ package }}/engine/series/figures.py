@@ -15,8 +15,6 @@ SHOWN = 3
 """Windows, or series."""
 PAST = 3
 """Of a series, its last rows are shown: so many for each that is forecast."""
-AN_HOUR = 3600 * 10**9
-"""Integers above this are nanoseconds since 1970, and no count of rows."""
 TRUTH, FORECAST = "#5b616c", "#1d5fc4"
 
 
@@ -89,7 +87,7 @@ def continued(table: Table, time: np.ndarray, values: np.ndarray, quantiles: np.
         stop = first + 1 + int(np.flatnonzero(np.isfinite(table.targets[first:behind]).any(1))[-1])
         start = max(first, stop - PAST * time.shape[1])
         past = table.targets[start:stop]
-        kind = "datetime64[ns]" if np.abs(table.time).max() > AN_HOUR else np.int64
+        kind = np.int64 if "step" in table.frequency else "datetime64[ns]"
         before, ahead = table.time[start:stop].astype(kind), time[number].astype(kind)
         for target, name in enumerate(table.names.targets):
             [line] = axes.plot(before, past[:, target], label=name)

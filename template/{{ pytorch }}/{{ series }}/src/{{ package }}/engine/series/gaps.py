@@ -78,7 +78,7 @@ def complete(rows: Rows, grid: Grid, place: np.ndarray, how: str, name: str, sai
     return rows._replace(series=codes, values=values).moved(grid, every, np.repeat(first, lengths))
 
 
-CHOICES = "--data.gaps fill interpolates, --data.gaps mask leaves them out of the loss and the measures"
+CHOICES = "--data.gaps fill keeps the last ones, --data.gaps mask leaves them out of the loss and the measures"
 
 
 def set_forward(rows: Rows, before: np.ndarray) -> str:
@@ -104,12 +104,15 @@ def filled(rows: Rows, columns: Columns, how: str, name: str, said: list[str]) -
             continue
         if how == "error":
             raise Problem(f"{name}: {lacking(rows, column, missing)}: {CHOICES}")
-        if how == "fill" and column not in columns.names.observed and values[column].dtype.kind == "f":
+        if how == "fill" and column in columns.names.known and values[column].dtype.kind == "f":
             values[column] = interpolated(rows, column, missing)
-        if column in targets:
-            said.append(f"{lacking(rows, column, missing)}: {'interpolated' if how == 'fill' else 'masked'}")
-        else:
-            values[column] = values[column].groupby(rows.series).ffill()
+        kept = values[column].groupby(rows.series).ffill()  # from the past alone: a forecast may begin in a gap
+        if column not in targets:
+            values[column] = kept
+            continue
+        said.append(f"{lacking(rows, column, missing)}: {'the last one is kept' if how == 'fill' else 'masked'}")
+        if how == "fill":
+            values[column] = values[column].where(~(missing & between(rows, ~missing)), kept)
     covariates = [column for column in values if column not in targets]
     begun = values[covariates].notna().all(axis=1).to_numpy()
     if not begun.any():
