@@ -58,7 +58,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """A network of timm that has learned on other images, in place of this project's: the model's fields do not count."""
+    """A network of timm that learned on other images, in place of this project's: the model's fields do not count."""
 
     name: str = ""
     """What timm calls it, such as resnet18.a1_in1k; where none is named, the model is this project's."""
