@@ -200,6 +200,7 @@ def variants(session: nox.Session, variant: str) -> None:
             for platform in PLATFORMS if variant == next(iter(VARIANTS)) else [sys.platform]:
                 _run(session, python, "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
         _run(session, python, "pytest", "tests", "--ignore=tests/engine", "--numprocesses=2", *session.posargs)
+        _run(session, python, "pytest", "--quiet", "tests/engine/cli/test_main.py", "-k", "help_is_quick")
         sane = [["check"]] if VARIANTS[variant]["family"] == "pytorch" and session.python == FOUND[0] else []
         for command in (["train", "smoke"], ["evaluate"], *sane):
             _run(session, python, _package(project), *command)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from .engine.core.errors import Problem
 from .engine.series.config import SeriesConfig
-from .engine.series.windows import Shape
+from .engine.series.table import Shape
 
 Cell = Literal["lstm", "gru", "minlstm"]
 

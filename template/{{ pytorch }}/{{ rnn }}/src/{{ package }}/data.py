@@ -13,8 +13,8 @@ from .engine.series.division import Cuts, compare, cut, left_out, origins, rows_
 from .engine.series.facts import Facts, facts_of
 from .engine.series.parts import entries
 from .engine.series.scaling import Scaler, fit
-from .engine.series.table import Table
-from .engine.series.windows import Shape, Windows, prepare
+from .engine.series.table import Shape, Table
+from .engine.series.windows import Windows, prepare
 from .engine.splits.division import Division
 from .engine.splits.leakage import Leakage
 from .engine.splits.splits import SPLITS, Training, lock

@@ -38,6 +38,22 @@ class Table(NamedTuple):
     """Rows of a season, 1 where there is none."""
 
 
+class Shape(NamedTuple):
+    """How many rows a window has."""
+
+    lags: int
+    """Values of the past that one step of the model is given, the last one included."""
+    context: int
+    """Steps of the model up to the origin of the forecast."""
+    horizon: int
+    """Rows behind the origin."""
+
+    @property
+    def before(self) -> int:
+        """Rows up to the origin, it included."""
+        return self.lags - 1 + self.context
+
+
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 """Units of a frequency whose rows are not equally far apart, in months."""
 DAY = np.timedelta64(1, "D")

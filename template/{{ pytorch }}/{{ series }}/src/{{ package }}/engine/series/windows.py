@@ -8,23 +8,7 @@ import torch
 from ..core.batch import Batch
 from .division import spans
 from .scaling import Scaler, scaled
-from .table import Table
-
-
-class Shape(NamedTuple):
-    """How many rows a window has."""
-
-    lags: int
-    """Values of the past that one step of the model is given, the last one included."""
-    context: int
-    """Steps of the model up to the origin of the forecast."""
-    horizon: int
-    """Rows behind the origin."""
-
-    @property
-    def before(self) -> int:
-        """Rows up to the origin, it included."""
-        return self.lags - 1 + self.context
+from .table import Shape, Table
 
 
 class Rows(NamedTuple):
