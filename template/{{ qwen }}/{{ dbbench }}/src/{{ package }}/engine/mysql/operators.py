@@ -82,7 +82,7 @@ def operator(scale: Callable[[int, int], int]) -> Callable[[exp.Expr, Translator
     """+, -, * and %, with the places of a decimal."""
 
     def translated(node: exp.Expr, to: Translator) -> Sql:
-        only(node, "this", "expression")
+        only(node, "this", "expression", "safe")  # of %, by which zero gives NULL, as MySQL has it
         one, other = to.number(node.this), to.number(node.expression)
         name = type(node).__name__.lower()
         second = f"my_divisor({other.text})" if name == "mod" and to.strict else other.text
